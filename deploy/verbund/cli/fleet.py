@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: EUPL-1.2
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
