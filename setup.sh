@@ -36,14 +36,15 @@ install_debian_packages() {
     fi
     [ -n "$missing" ] || return 0
     say "Debian packages:$missing"
-    if [ -n "$backports" ] && ! apt-get indextargets --format '$(RELEASE)' 2>/dev/null | grep -qx "$backports"; then
+    as_root apt-get update -qq
+    if [ -n "$backports" ] && ! apt-get indextargets --format '$(CODENAME)' 2>/dev/null | grep -qx "$backports"; then
         # The same mirror as the machine's own sources; no host name stands in this project.
-        mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' | sed -n 's/^bookworm //p' | head -n 1)
+        mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' | sed -n 's/^bookworm //p' | head -n 1)
         [ -n "$mirror" ] || fail "no apt source for bookworm found: add bookworm-backports by hand (QEMU 10), then again"
         printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
             "$mirror" "$backports" | as_root tee /etc/apt/sources.list.d/verbund-backports.sources >/dev/null
+        as_root apt-get update -qq
     fi
-    as_root apt-get update -qq
     plain=""; newer=""
     for package in $missing; do
         case $package in
