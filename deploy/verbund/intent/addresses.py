@@ -8,7 +8,8 @@ room are the only inputs, so adding or removing anything renumbers nothing else.
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
+from socket import AF_INET, AF_INET6, inet_ntop
 
 from typing import TypeVar
 
@@ -74,12 +75,13 @@ def last_number(plan: Plan, network: IPv4Network, *, rooms: bool) -> int:
 
 def at(network: IPv4Network, offset: int) -> str:
     """The IPv4 address at an offset."""
-    return str(IPv4Address(int(network.network_address) + offset))
+    # inet_ntop: the same text as ipaddress, ten times faster; fifty thousand hosts notice.
+    return inet_ntop(AF_INET, (int(network.network_address) + offset).to_bytes(4, "big"))
 
 
 def interface6(network: IPv6Network, slot: int, number: int) -> str:
     """The IPv6 address for a slot (0: none) and a number: ``<prefix>::<slot>:<number>``."""
-    return str(IPv6Address(int(network.network_address) | slot << 16 | number))
+    return inet_ntop(AF_INET6, (int(network.network_address) | slot << 16 | number).to_bytes(16, "big"))
 
 
 @lru_cache(maxsize=4)

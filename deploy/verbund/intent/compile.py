@@ -38,23 +38,6 @@ from verbund.intent.yaml_source import Source
 _DIFFERENT_REALMS = {"administrative", "pedagogical"}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One allowed flow in the words of a packet filter.
-
-    Args:
-        sources: networks in CIDR notation, IPv4 and IPv6.
-        destinations: likewise; empty for rules that end on the host itself.
-    """
-
-    name: str
-    sources: list[str]
-    destinations: list[str]
-    protocol: str
-    ports: list[int]
-    reason: str
-
-
 @dataclass(slots=True)
 class CompiledSite:
     """A site with its subnets and hosts.
@@ -77,6 +60,10 @@ class CompiledSite:
     gateway: dict[str, str]
     hosts: list[Host] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
+    texts: dict[str, tuple[str, str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.texts = {zone: (str(four), str(six)) for zone, (four, six) in self.zones.items()}
 
 
 @dataclass(slots=True)
@@ -143,6 +130,7 @@ class Intent:
         self._shared: dict[tuple[str, ...], dict[str, Any]] = {}
         self._inbound: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         self._groups: dict[tuple[str | None, ...], list[str]] = {}
+        self._names: dict[str, list[str]] = {}
         self._endpoints: dict[tuple[int, str, str], dict[str, list[str]]] = {}
 
     # -- hosts -----------------------------------------------------------------------------------------------------
@@ -430,23 +418,31 @@ class Intent:
         found = self._endpoints.get(key)
         if found is not None:
             return found
-        by_zone: dict[str, list[Any]] = {}
-        for zone in endpoint.zones:
-            by_zone.setdefault(zone, []).extend(site.zones[zone])
+        result: dict[str, list[str]] = {zone: list(site.texts[zone]) for zone in endpoint.zones}
         if endpoint.classes or endpoint.profiles:
+            by_zone: dict[str, list[Any]] = {}
             for host in site.hosts:
-                if host.host_class in endpoint.classes or host.profile in endpoint.profiles:
-                    by_zone.setdefault(host.zone, []).extend((IPv4Network(host.address), IPv6Network(host.address6)))
-        result = {zone: _compact(networks) for zone, networks in by_zone.items()}
+                if host.zone not in result and (host.host_class in endpoint.classes or host.profile in endpoint.profiles):
+                    by_zone.setdefault(host.zone, []).extend(_networks_of(host))
+            result |= {zone: _compact(networks) for zone, networks in by_zone.items()}
         outside: list[str] = []
         for name in endpoint.networks:
-            outside += _compact(self.provider.networks[name])
+            outside += self._named(name)
         if endpoint.internet:
-            outside += addresses.public_space((*self.provider.pools.ipv4, *self.provider.pools.ipv6))
+            outside += self._internet
         if outside:
             result[""] = outside
         self._endpoints[key] = result
         return result
+
+    def _named(self, name: str) -> list[str]:
+        if name not in self._names:
+            self._names[name] = _compact(self.provider.named(name))
+        return self._names[name]
+
+    @cached_property
+    def _internet(self) -> tuple[str, ...]:
+        return addresses.public_space((*self.provider.pools.ipv4, *self.provider.pools.ipv6))
 
     def _apart(self, one: str, other: str) -> bool:
         """Whether two zones must never reach each other."""
@@ -464,7 +460,9 @@ class Intent:
             to = flow.to
             if to.tenants and (host.tenant not in to.tenants or (to.sites and host.site not in to.sites)):
                 continue
-            if not (host.zone in to.zones or host.host_class in to.classes or host.profile in to.profiles):
+            # A gateway stands in every zone, so a flow into a zone does not mean the gateway.
+            in_zone = host.zone in to.zones and host.host_class != "gateway"
+            if not (in_zone or host.host_class in to.classes or host.profile in to.profiles):
                 continue
             sources: list[str] = []
             for origin in self._sites_of(flow.source, site):
@@ -474,48 +472,47 @@ class Intent:
                     if host.host_class == "gateway" or not self._apart(zone, host.zone):
                         sources += [network for network in networks if network not in sources]
             if sources:
-                rules.append(
-                    {
-                        "name": flow.id,
-                        "sources": sources,
-                        "protocol": flow.protocol,
-                        "ports": list(flow.ports),
-                        "reason": flow.reason,
-                    }
-                )
+                rules.append(_rule(flow, sources, None))
         self._inbound[key] = rules
         return rules
 
     def _forward(self, site: CompiledSite) -> list[dict[str, Any]]:
         """Flows that cross this site's gateway."""
+        own = {str(network) for host in site.hosts if host.host_class == "gateway" for network in _networks_of(host)}
         rules: list[dict[str, Any]] = []
         for flow in self._flows:
-            merged: dict[tuple[str, ...], list[str]] = {}
+            merged: dict[tuple[str, ...], dict[str, None]] = {}
             for origin in self._sites_of(flow.source, site):
-                # Without tenants both sides are at one site; with tenants on one side the other is everywhere.
-                for target in self._sites_of(flow.to, origin if not flow.source.tenants else site):
+                # A side without tenants is the site of the other side.
+                for target in self._sites_of(flow.to, site if flow.source.tenants and not flow.to.tenants else origin):
                     if site not in (origin, target) or not self._applies(flow, origin):
                         continue
                     for source_zone, sources in self._expand(flow.source, origin).items():
                         destinations: list[str] = []
                         for zone, networks in self._expand(flow.to, target).items():
-                            same = origin is target and zone == source_zone
-                            if not same and not self._apart(source_zone, zone):
-                                destinations += networks
-                        if destinations and flow.to.classes != ["gateway"]:
-                            merged.setdefault(tuple(destinations), []).extend(s for s in sources)
-            for destinations_key, sources in merged.items():
-                rules.append(
-                    {
-                        "name": flow.id,
-                        "sources": list(dict.fromkeys(sources)),
-                        "destinations": list(destinations_key),
-                        "protocol": flow.protocol,
-                        "ports": list(flow.ports),
-                        "reason": flow.reason,
-                    }
-                )
+                            routed = origin is not target or zone != source_zone
+                            if routed and not self._apart(source_zone, zone):
+                                # What ends on this gateway itself is not forwarded.
+                                destinations += [network for network in networks if network not in own]
+                        both = {":" in network for network in sources} & {":" in network for network in destinations}
+                        if ends := tuple(network for network in destinations if (":" in network) in both):
+                            begins = (network for network in sources if (":" in network) in both)
+                            merged.setdefault(ends, {}).update(dict.fromkeys(begins))
+            for number, (ends, starts) in enumerate(merged.items(), 1):
+                rule = _rule(flow, list(starts), list(ends))
+                rules.append(rule if number == 1 else rule | {"name": f"{flow.id}-{number}"})
         return rules
+
+
+def _rule(flow: _Flow, sources: list[str], destinations: list[str] | None) -> dict[str, Any]:
+    rule: dict[str, Any] = {"name": flow.id, "sources": sources}
+    if destinations is not None:
+        rule["destinations"] = destinations
+    return rule | {"protocol": flow.protocol, "ports": list(flow.ports), "reason": flow.reason}
+
+
+def _networks_of(host: Host) -> tuple[IPv4Network, IPv6Network]:
+    return IPv4Network(host.address), IPv6Network(host.address6)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -309,7 +309,7 @@ class _Loader:
             checks: dict[str, tuple[str, Collection[str]]] = {
                 "zones": ("zone", self.standard.zones),
                 "profiles": ("profile", self.standard.profiles),
-                "networks": ("network", provider.networks),
+                "networks": ("network", {"management", *provider.networks}),
                 "tenants": ("tenant", known_tenants),
             }
             if endpoint.tenants and all(name in tenants for name in endpoint.tenants):

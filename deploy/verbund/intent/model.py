@@ -224,6 +224,10 @@ class Provider(Record):
     services: Services = Services()
     flows: list[Flow] = Field(default=[], description="flows in addition to the standard's")
 
+    def named(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """The networks behind a name that flows use; ``management`` is always there."""
+        return self.management if name == "management" else self.networks[name]
+
 
 class ProfileSettings(Record):
     """A tenant's settings for one profile."""
