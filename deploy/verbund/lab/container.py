@@ -1,0 +1,4 @@
+class Containers:
+    machine=False
+    @staticmethod
+    def require(): ...
