@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -13,8 +14,8 @@ import time
 from pathlib import Path
 
 from verbund.errors import UsageError, VerbundError
-from verbund.lab.image import Image, cache_directory, search_path
 from verbund.lab.state import boot_id
+from verbund.lab.tools import cache_directory, search_path
 
 QEMU = "qemu-system-x86_64"
 TCG = ("-accel", "tcg,thread=multi", "-cpu", "max")
@@ -44,13 +45,14 @@ def qemu_version() -> str:
     return found[1]
 
 
-def arguments(image: Image, device: Path = Path("/dev/kvm")) -> tuple[str, ...]:
+def arguments(kernel: Path, initrd: Path, device: Path = Path("/dev/kvm")) -> tuple[str, ...]:
     """The QEMU arguments for the fastest way to run a guest that works here.
 
     The probe's answer is kept in the cache for this boot of the machine, this QEMU and this kernel.
 
     Args:
-        image: whose kernel is tried.
+        kernel: the kernel that is tried.
+        initrd: its initial file system.
         device: the KVM device.
 
     Raises:
@@ -58,14 +60,14 @@ def arguments(image: Image, device: Path = Path("/dev/kvm")) -> tuple[str, ...]:
     """
     version = qemu_version()
     if os.access(device, os.R_OK | os.W_OK):
-        wanted = {"boot": boot_id(), "qemu": version, "image": image.path.name}
+        wanted = {"boot": boot_id(), "qemu": version, "kernel": hashlib.sha256(kernel.read_bytes()).hexdigest()[:16]}
         memory = cache_directory() / "kvm.json"
         try:
             known = json.loads(memory.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             known = {}
         if not isinstance(known, dict) or {key: known.get(key) for key in wanted} != wanted:
-            known = {**wanted, "works": boots(KVM, image)}
+            known = {**wanted, "works": boots(KVM, kernel, initrd)}
             part = memory.with_name(f"kvm.json.{os.getpid()}")
             part.write_text(json.dumps(known), encoding="utf-8")
             part.replace(memory)
@@ -79,12 +81,13 @@ def arguments(image: Image, device: Path = Path("/dev/kvm")) -> tuple[str, ...]:
     return TCG
 
 
-def boots(accelerator: tuple[str, ...], image: Image, seconds: float = PROBE_SECONDS) -> bool:
-    """Boot the image's kernel without a disk and look whether it gets as far as its init.
+def boots(accelerator: tuple[str, ...], kernel: Path, initrd: Path, seconds: float = PROBE_SECONDS) -> bool:
+    """Boot a kernel without a disk and look whether it gets as far as its init.
 
     Args:
         accelerator: QEMU arguments to try.
-        image: whose kernel to boot.
+        kernel: the kernel to boot.
+        initrd: its initial file system.
         seconds: how long to wait.
     """
     with tempfile.TemporaryDirectory(prefix="verbund-probe-") as work:
@@ -94,7 +97,7 @@ def boots(accelerator: tuple[str, ...], image: Image, seconds: float = PROBE_SEC
             [
                 "setpriv", "--pdeathsig", "KILL",
                 QEMU, *accelerator, "-m", "256", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                "-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", "console=ttyS0 panic=-1",
+                "-kernel", str(kernel), "-initrd", str(initrd), "-append", "console=ttyS0 panic=-1",
                 "-serial", f"file:{serial}",
             ],
             stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ import io
 import ipaddress
 import re
 import tarfile
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -189,11 +190,11 @@ class Seed:
                     if path.startswith(f"{parent}/") and parent not in directories:
                         directories.add(parent)
                         entry = tarfile.TarInfo(parent)
-                        entry.type, entry.mode = tarfile.DIRTYPE, parent_mode
+                        entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, parent_mode, int(time.time())
                         archive.addfile(entry)
                 data = text.encode()
                 entry = tarfile.TarInfo(path)
-                entry.size, entry.mode = len(data), mode
+                entry.size, entry.mode, entry.mtime = len(data), mode, int(time.time())
                 archive.addfile(entry, io.BytesIO(data))
         return buffer.getvalue()
 
@@ -252,7 +253,9 @@ class Seed:
         elif host.address:
             ports.append("site0")
             routes = "".join(
-                f"\n[Route]\nDestination={network}\nGateway={host.gateway}\n" for network in SITE_NETWORKS if host.gateway
+                f"\n[Route]\nDestination={network}\nGateway={host.gateway}\n"
+                for network in SITE_NETWORKS
+                if host.gateway
             )
             files["20-site0.network"] = (
                 f"[Match]\nName=site0\n\n[Network]\nAddress={host.address}/{host.prefix_length}\n"

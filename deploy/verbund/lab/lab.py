@@ -23,6 +23,7 @@ from verbund.lab.container import Containers
 from verbund.lab.driver import Driver
 from verbund.lab.hosts import LabHost, Seed, cables
 from verbund.lab.state import HostState, LabState, end, locked, marked
+from verbund.lab.tools import search_path
 from verbund.lab.vm import VirtualMachines
 from verbund.pki import TenantKeys, generate_ssh_key
 from verbund.pki.files import private_directory
@@ -379,7 +380,7 @@ class Lab:
             return lab
         name = driver
         if name == "auto":
-            found = shutil.which("qemu-system-x86_64", path=image.search_path())
+            found = shutil.which("qemu-system-x86_64", path=search_path())
             name = "vm" if found else "container"
         _driver_class(name).require()
         private_directory(self.directory)

@@ -11,9 +11,10 @@ from pathlib import Path
 from verbund.errors import UnreachableError, UsageError, VerbundError
 from verbund.lab import accel
 from verbund.lab.hosts import CONTROLLER, MANAGEMENT, Cable, mac
-from verbund.lab.image import Image, require, search_path
+from verbund.lab.image import Image
 from verbund.lab.qmp import Qmp
 from verbund.lab.state import MARK, HostState, LabState, Process, end, marked
+from verbund.lab.tools import require, search_path
 
 ADDRESS = "192.0.2.15"
 """Every machine has a management network of its own, so all have the same address in it."""
@@ -84,7 +85,7 @@ class VirtualMachines:
         for name in ("qmp.sock", "console.sock"):
             (place / name).unlink(missing_ok=True)
         errors = place / "qemu.log"
-        command = [*self.command(state, cables, accel.arguments(self._image)), *more]
+        command = [*self.command(state, cables, accel.arguments(self._image.kernel, self._image.initrd)), *more]
         with errors.open("wb") as sink:
             started = subprocess.Popen(
                 command,
