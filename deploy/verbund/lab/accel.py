@@ -76,7 +76,7 @@ def arguments(kernel: Path, initrd: Path, device: Path = Path("/dev/kvm")) -> tu
     if int(version.split(".")[0]) < OLDEST_FOR_TCG:
         raise UsageError(
             f"KVM does not work on this machine, and QEMU {version} cannot emulate a Debian 13 guest reliably",
-            "install QEMU 8 or newer: make setup, or on Debian 12 apt-get install -t bookworm-backports qemu-system-x86",
+            "QEMU 8 is needed: make setup, or on Debian 12: apt-get install -t bookworm-backports qemu-system-x86",
         )
     return TCG
 

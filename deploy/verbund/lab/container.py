@@ -2,8 +2,8 @@
 """Hosts as systemd-nspawn containers: native speed, many of them, but no kernel of their own.
 
 Each container has a network namespace (``vb-<lab>-<host>``); all are plugged into a management bridge in the namespace
-``vb-<lab>``, so that ssh arrives through ``eth0`` and meets the container's own firewall. Nothing of that is visible in the
-machine's own network but one loopback port per host. A container is no security boundary here: root in it is root.
+``vb-<lab>``, so that ssh arrives through ``eth0`` and meets the container's own firewall. Nothing of that is visible in
+the machine's own network but one loopback port per host. A container is no security boundary here: root in it is root.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ import time
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from verbund.errors import UsageError, VerbundError
 from verbund.lab.hosts import CONTROLLER, MANAGEMENT, Cable, mac
-from verbund.lab.image import Image
 from verbund.lab.state import MARK, HostState, LabState, Process, end, marked
 from verbund.lab.tools import require, search_path
+
+if TYPE_CHECKING:
+    from verbund.lab.image import Image
 
 NAMESPACES = Path("/run/netns")
 
@@ -217,7 +220,7 @@ class Containers:
         self._call(self._script("clean", f"verbund-{self._lab.id}-"))
 
     def _plug(self, state: HostState, cables: list[Cable]) -> None:
-        """Give the host a fresh network namespace, so that no address or filter rule of an earlier run is left in it."""
+        """Give the host a fresh network namespace: no address or filter rule of an earlier run is left in it."""
         name = state.host.name
         own = self._namespace(name)
         plugs = [(self._hub, f"port{state.number}", "eth0")]

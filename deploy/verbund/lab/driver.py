@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from verbund.lab.hosts import Cable
-from verbund.lab.state import HostState, Process
+if TYPE_CHECKING:
+    from verbund.lab.hosts import Cable
+    from verbund.lab.state import HostState, Process
 
 
 class Driver(Protocol):

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The lab's Debian image: built once from packages, cached by what goes into it, never changed after.
 
-An image is a directory ``<cache>/images/<suite>-<key>-<build time>/`` with ``vmlinuz``, ``initrd`` and ``disk.raw`` for the virtual
-machines and, where root built it, ``rootfs/`` for the containers. The key is a hash of the package list, this recipe, the
-suite and the mirror's URIs. The mirror's state is left out on purpose: a point release must not cost everybody a build in
-the middle of a day; ``verbund lab up --rebuild`` fetches today's packages.
+An image is a directory ``<cache>/images/<suite>-<key>-<build time>/`` with ``vmlinuz``, ``initrd`` and ``disk.raw`` for
+the virtual machines and, where root built it, ``rootfs/`` for the containers. The key is a hash of the package list, this
+recipe, the suite and the mirror's URIs. The mirror's state is left out on purpose: a point release must not cost
+everybody a build in the middle of a day; ``verbund lab up --rebuild`` fetches today's packages.
 
 A build works in ``<cache>/images/.build-*`` and is renamed into place when complete, under a lock; what a killed build
-leaves there is removed by the next one. The builder dies with its parent (PR_SET_PDEATHSIG) in a PID and mount namespace
-of its own, so a killed controller leaves no process and no mount.
+leaves there is removed by the next one. The builder dies with its parent (PR_SET_PDEATHSIG) in a PID and mount
+namespace of its own, so a killed controller leaves no process and no mount.
 """
 
 from __future__ import annotations
@@ -69,12 +69,16 @@ WantedBy=sysinit.target
 INITRD_INIT = """\
 #!/bin/busybox sh
 /bin/busybox mount -t devtmpfs devtmpfs /dev
+/bin/busybox mount -t proc proc /proc
+init=/sbin/init
+for word in $(/bin/busybox cat /proc/cmdline); do case $word in init=*) init=${word#init=} ;; esac; done
+/bin/busybox umount /proc
 /bin/busybox insmod /virtio_blk.ko
 n=0
 while [ ! -b /dev/vda ] && [ $n -lt 100 ]; do n=$((n + 1)); /bin/busybox usleep 100000; done
 /bin/busybox mount -t ext4 -o rw,errors=remount-ro /dev/vda /root || exec /bin/busybox sh
 /bin/busybox umount /dev
-exec /bin/busybox switch_root /root /sbin/init
+exec /bin/busybox switch_root /root "$init"
 """
 
 # Runs natively with the new system's directory as $1, within mmdebstrap.
@@ -95,8 +99,8 @@ chroot "$root" journalctl --update-catalog
 chroot "$root" /usr/lib/systemd/systemd-update-done
 """
 
-# Compiling AppArmor's profiles takes 16 s of an emulated boot, and can only be done under the kernel they are for. It is
-# done once, while the image is built, in the place of init.
+# Compiling AppArmor's profiles takes 16 s of an emulated boot, and can only be done under the kernel they are for. It
+# is done once, while the image is built, in the place of init.
 WARM_UP = """\
 #!/bin/sh
 mount -t proc proc /proc
@@ -118,7 +122,7 @@ rm root.tar
 kernel=$(cd rootfs/boot && ls vmlinuz-* | sort -V | tail -n 1)
 cp "rootfs/boot/$kernel" vmlinuz
 module=$(find "rootfs/usr/lib/modules/${kernel#vmlinuz-}" -name 'virtio_blk.ko*')
-mkdir initrd.d/bin initrd.d/dev initrd.d/root
+mkdir initrd.d/bin initrd.d/dev initrd.d/proc initrd.d/root
 cp rootfs/usr/bin/busybox initrd.d/bin/
 case $module in
 *.xz) xz -dc "$module" ;;
@@ -356,8 +360,6 @@ def _warm_up(image: Image, note: Callable[[str], None]) -> None:
         return
     note("filling caches under the image's own kernel")
     overlay, serial = image.path / "warm-up.qcow2", image.path / "warm-up.log"
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    env = {**os.environ, "PATH": search_path()}
     create = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(overlay)]
     boot = [
         "setpriv", "--pdeathsig", "KILL", accel.QEMU, *accelerator, "-smp", "2", "-m", "1024", "-nodefaults",
@@ -366,13 +368,31 @@ def _warm_up(image: Image, note: Callable[[str], None]) -> None:
         "-drive", f"if=virtio,format=qcow2,cache=unsafe,file={overlay}", "-serial", f"file:{serial}",
     ]  # fmt: skip
     try:
-        subprocess.run(create, check=True, env=env, **quiet)
-        subprocess.run(boot, check=True, timeout=WARM_UP_SECONDS, env=env, **quiet)
-        if b"verbund-warm" not in serial.read_bytes():
-            raise VerbundError("the guest did not say that it was done")
-        subprocess.run(["qemu-img", "commit", "-q", str(overlay)], check=True, env=env, **quiet)
-    except (OSError, subprocess.SubprocessError, VerbundError) as error:
+        _quietly(create)
+        _quietly(boot)
+        if b"verbund-warm" in serial.read_bytes():
+            _quietly(["qemu-img", "commit", "-q", str(overlay)])
+        else:
+            note("caches not filled, machines will boot more slowly: the guest did not get to its end")
+    except (OSError, subprocess.SubprocessError) as error:
         note(f"caches not filled, machines will boot more slowly: {error}")
     finally:
         overlay.unlink(missing_ok=True)
         serial.unlink(missing_ok=True)
+
+
+def _quietly(command: list[str]) -> None:
+    """Run a command of the warm-up.
+
+    Raises:
+        subprocess.SubprocessError: it failed or took too long.
+    """
+    subprocess.run(
+        command,
+        check=True,
+        timeout=WARM_UP_SECONDS,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PATH": search_path()},
+    )

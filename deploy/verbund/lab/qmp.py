@@ -92,5 +92,5 @@ class Qmp:
             raise ConnectionResetError("the connection was closed")
         answer = json.loads(line)
         if not isinstance(answer, dict):
-            raise ValueError("the answer is not an object")
+            raise ValueError("the answer is not an object")  # noqa: TRY004 - like json's own
         return answer

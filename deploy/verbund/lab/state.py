@@ -3,7 +3,7 @@
 
 A process id alone is never trusted: it is stored with the start time of the process, so a number that was given to
 another process since is seen as "gone". And as a process can be started and the controller killed before its number is
-written, everything the lab starts carries the lab's id in its environment (``VERBUND_LAB``); ``lab down`` looks for that.
+written, everything the lab starts carries the lab's id in its environment (``VERBUND_LAB``); ``lab down`` looks for it.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class LabState:
         try:
             data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if data["format"] != FORMAT:
-                raise ValueError(f"format {data['format']!r}")
+                raise ValueError(f"format {data['format']!r}")  # noqa: TRY301 - one message for all that is off
             hosts = {
                 name: HostState(
                     host=LabHost(**entry["host"]),

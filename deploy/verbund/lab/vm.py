@@ -7,14 +7,17 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from verbund.errors import UnreachableError, UsageError, VerbundError
 from verbund.lab import accel
 from verbund.lab.hosts import CONTROLLER, MANAGEMENT, Cable, mac
-from verbund.lab.image import Image
 from verbund.lab.qmp import Qmp
 from verbund.lab.state import MARK, HostState, LabState, Process, end, marked
 from verbund.lab.tools import require, search_path
+
+if TYPE_CHECKING:
+    from verbund.lab.image import Image
 
 ADDRESS = "192.0.2.15"
 """Every machine has a management network of its own, so all have the same address in it."""
@@ -122,18 +125,18 @@ class VirtualMachines:
             "-machine", "pc", *accelerator, "-smp", "2", "-m", str(self._memory),
             "-display", "none", "-vga", "std", "-rtc", "base=utc", "-device", "virtio-rng-pci",
             "-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd), "-append", KERNEL_ARGUMENTS,
-            # A lab's disk need not survive a crash of the controller, so the guest need not wait for the controller's disk.
-            "-blockdev", "driver=qcow2,node-name=root,discard=unmap,cache.no-flush=on,file.driver=file,"
-            f"file.filename={place}/disk.qcow2",
+            # A lab's disk need not survive a crash of the controller: the guest never waits for the real disk.
+            "-blockdev", ("driver=qcow2,node-name=root,discard=unmap,cache.no-flush=on,file.driver=file,"
+            f"file.filename={place}/disk.qcow2"),
             "-device", "virtio-blk-pci,drive=root",
             "-blockdev", f"driver=raw,node-name=seed,read-only=on,file.driver=file,file.filename={place}/seed.tar",
             "-device", "virtio-blk-pci,drive=seed",
-            "-chardev", f"socket,id=console,path={place}/console.sock,server=on,wait=off,"
-            f"logfile={place}/console.log,logappend=on",
+            "-chardev", (f"socket,id=console,path={place}/console.sock,server=on,wait=off,"
+            f"logfile={place}/console.log,logappend=on"),
             "-serial", "chardev:console",
             "-qmp", f"unix:{place}/qmp.sock,server=on,wait=off",
-            "-netdev", f"user,id=eth0,ipv6=off,net={MANAGEMENT},host={CONTROLLER},dns=192.0.2.3,dhcpstart={ADDRESS},"
-            f"hostfwd=tcp:127.0.0.1:{state.port}-{ADDRESS}:22",
+            "-netdev", (f"user,id=eth0,ipv6=off,net={MANAGEMENT},host={CONTROLLER},dns=192.0.2.3,dhcpstart={ADDRESS},"
+            f"hostfwd=tcp:127.0.0.1:{state.port}-{ADDRESS}:22"),
             "-device", f"virtio-net-pci,netdev=eth0,mac={mac(self._lab.id, name, 'eth0')}",
         ]  # fmt: skip
         ports = [(f"cable{cable.port}", cable.host, "gateway", "host") for cable in cables if cable.gateway == name]
@@ -142,8 +145,8 @@ class VirtualMachines:
             ports = [("site0", name, "host", "gateway")]  # a socket with nobody at the other end: an unplugged port
         for port, cable, own, other in ports:
             command += [
-                "-netdev", f"dgram,id={port},local.type=unix,local.path=cables/{cable}.{own},"
-                f"remote.type=unix,remote.path=cables/{cable}.{other}",
+                "-netdev", (f"dgram,id={port},local.type=unix,local.path=cables/{cable}.{own},"
+                f"remote.type=unix,remote.path=cables/{cable}.{other}"),
                 "-device", f"virtio-net-pci,netdev={port},mac={mac(self._lab.id, name, port)}",
             ]  # fmt: skip
         return command
