@@ -132,7 +132,7 @@ class Containers:
                 env=environment,
             )
             # Only loopback listens; each connection goes into the management namespace and from there over eth0.
-            inner = f"ip netns exec {self._hub} socat STDIO TCP\\:{self.management_address(state)}\\:22,nodelay"
+            inner = f"ip netns exec {self._hub} socat STDIO TCP\\:{self.management_address(state)}\\:22\\,nodelay"
             subprocess.Popen(
                 [
                     "socat",

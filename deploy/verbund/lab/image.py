@@ -2,8 +2,8 @@
 """The lab's Debian image: built once from packages, cached by what goes into it, never changed after.
 
 An image is a directory ``<cache>/images/<suite>-<key>-<build time>/`` with ``vmlinuz``, ``initrd`` and ``disk.raw`` for
-the virtual machines and, where root built it, ``rootfs/`` for the containers. The key is a hash of the package list, this
-recipe, the suite and the mirror's URIs. The mirror's state is left out on purpose: a point release must not cost
+the virtual machines and, where root built it, ``rootfs/`` for the containers. The key is a hash of the package list,
+this recipe, the suite and the mirror's URIs. The mirror's state is left out on purpose: a point release must not cost
 everybody a build in the middle of a day; ``verbund lab up --rebuild`` fetches today's packages.
 
 A build works in ``<cache>/images/.build-*`` and is renamed into place when complete, under a lock; what a killed build
