@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The lab's Debian image: built once from packages, cached by what goes into it, never changed after.
+
+An image is a directory ``<cache>/images/<suite>-<key>-<build time>/`` with ``vmlinuz``, ``initrd`` and ``disk.raw`` for the virtual
+machines and, where root built it, ``rootfs/`` for the containers. The key is a hash of the package list, this recipe, the
+suite and the mirror's URIs. The mirror's state is left out on purpose: a point release must not cost everybody a build in
+the middle of a day; ``verbund lab up --rebuild`` fetches today's packages.
+
+A build works in ``<cache>/images/.build-*`` and is renamed into place when complete, under a lock; what a killed build
+leaves there is removed by the next one. The builder dies with its parent (PR_SET_PDEATHSIG) in a PID and mount namespace
+of its own, so a killed controller leaves no process and no mount.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+import yaml
+
+from verbund.errors import UsageError, VerbundError
+from verbund.lab import mirror as mirrors
+
+RECIPE = 1
+"""Raise it when the steps below change in a way that the hashed texts do not show."""
+
+DISK_SIZE_MIB = 8192
+"""Size of the (sparse) disk of a virtual machine."""
+
+# Runs before the network and sshd come up. The seed is a plain tar archive, as a raw second disk of a virtual machine:
+# nothing has to be mounted, neither here nor there, and no key ever stands on a command line. A container gets the same
+# archive unpacked into its copy of the image, so the unit finds its work done there.
+SEED_UNIT = """\
+[Unit]
+Description=Take over the identity the lab gave this host
+DefaultDependencies=no
+ConditionPathExists=/dev/vdb
+ConditionPathExists=!/var/lib/verbund-lab/seeded
+RequiresMountsFor=/etc /root /var/lib
+After=systemd-remount-fs.service
+Before=sysinit.target systemd-udevd.service systemd-networkd.service network-pre.target ssh.service shutdown.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/tar --extract --file=/dev/vdb --directory=/ --no-same-owner --preserve-permissions --overwrite
+ExecStart=/bin/sh -c 'cat /etc/hostname > /proc/sys/kernel/hostname'
+
+[Install]
+WantedBy=sysinit.target
+"""
+
+# Debian's own initrd spends a third of the emulated boot in its udev. All this kernel lacks for its root file system is
+# one module (ext4 and virtio-pci are built in), so the lab's initrd loads that and switches over.
+INITRD_INIT = """\
+#!/bin/busybox sh
+/bin/busybox mount -t devtmpfs devtmpfs /dev
+/bin/busybox insmod /virtio_blk.ko
+n=0
+while [ ! -b /dev/vda ] && [ $n -lt 100 ]; do n=$((n + 1)); /bin/busybox usleep 100000; done
+/bin/busybox mount -t ext4 -o rw,errors=remount-ro /dev/vda /root || exec /bin/busybox sh
+/bin/busybox umount /dev
+exec /bin/busybox switch_root /root /sbin/init
+"""
+
+# Runs natively with the new system's directory as $1, within mmdebstrap.
+CUSTOMIZE = """\
+set -eu
+root=$1
+: > "$root/etc/machine-id"
+rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/var/lib/dbus/machine-id"
+rm -f "$root"/etc/apt/apt.conf.d/99mmdebstrap
+echo "PS1='\\\\h:\\\\w\\\\$ '" >> "$root/root/.bashrc"
+install -m 644 "$VERBUND_RECIPE/verbund-lab-seed.service" "$root/etc/systemd/system/"
+chroot "$root" systemctl --quiet enable verbund-lab-seed.service systemd-networkd.service ssh.service
+chroot "$root" systemctl --quiet mask sshd-keygen.service systemd-networkd-wait-online.service
+"""
+
+BUILD = """\
+set -eu
+cd "$VERBUND_BUILD"
+mkdir rootfs initrd.d
+tar --extract --file=root.tar --directory=rootfs --numeric-owner --xattrs --xattrs-include='*'
+rm root.tar
+kernel=$(cd rootfs/boot && ls vmlinuz-* | sort -V | tail -n 1)
+cp "rootfs/boot/$kernel" vmlinuz
+module=$(find "rootfs/usr/lib/modules/${kernel#vmlinuz-}" -name 'virtio_blk.ko*')
+mkdir initrd.d/bin initrd.d/dev initrd.d/root
+cp rootfs/usr/bin/busybox initrd.d/bin/
+case $module in
+*.xz) xz -dc "$module" ;;
+*.zst) zstd -dc "$module" ;;
+*) cat "$module" ;;
+esac > initrd.d/virtio_blk.ko
+install -m 755 "$VERBUND_RECIPE/init" initrd.d/init
+(cd initrd.d && find . | ../rootfs/usr/bin/busybox cpio -o -H newc -R 0:0) > initrd
+rm -r initrd.d
+truncate --size="${VERBUND_DISK_MIB}M" disk.raw
+mke2fs -q -t ext4 -L verbund-lab -E lazy_itable_init=0,lazy_journal_init=0,nodiscard -d rootfs disk.raw
+[ "$VERBUND_KEEP_ROOTFS" = 1 ] || rm -rf rootfs
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A finished image.
+
+    Args:
+        path: its directory in the cache.
+        key: what goes into it, as a hash (16 hex digits).
+    """
+
+    path: Path
+    key: str
+
+    @property
+    def kernel(self) -> Path:
+        """The kernel that QEMU boots directly."""
+        return self.path / "vmlinuz"
+
+    @property
+    def initrd(self) -> Path:
+        """The small initial file system that finds the disk."""
+        return self.path / "initrd"
+
+    @property
+    def disk(self) -> Path:
+        """The read-only disk below the copies of the virtual machines."""
+        return self.path / "disk.raw"
+
+    @property
+    def rootfs(self) -> Path:
+        """The read-only directory below the copies of the containers; only images that root built have it."""
+        return self.path / "rootfs"
+
+
+def cache_directory() -> Path:
+    """Where images are kept: ``$VERBUND_CACHE``, else ``verbund`` in the user's cache directory (XDG)."""
+    named = os.environ.get("VERBUND_CACHE")
+    if named:
+        return Path(named).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "verbund"
+
+
+def packages() -> list[str]:
+    """The packages of the image, from ``packages.yml``, sorted."""
+    text = resources.files("verbund.lab").joinpath("packages.yml").read_text(encoding="utf-8")
+    groups: dict[str, list[str]] = yaml.safe_load(text)
+    return sorted({name for group in groups.values() for name in group})
+
+
+def cache_key(suite: str, names: list[str], sources: list[str]) -> str:
+    """Hash of what goes into an image.
+
+    Args:
+        suite: code name of the Debian release.
+        names: package names.
+        sources: APT sources, one line each.
+    """
+    parts = [RECIPE, DISK_SIZE_MIB, SEED_UNIT, INITRD_INIT, CUSTOMIZE, BUILD, suite, sorted(names), sources]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def require(names: list[str]) -> None:
+    """Fail with one clear message where commands are missing that the lab calls.
+
+    Args:
+        names: commands, looked up in PATH and in the system directories that a plain user's PATH lacks.
+
+    Raises:
+        UsageError: something is missing; names all of it and the packages that bring it.
+    """
+    missing = [name for name in names if shutil.which(name, path=search_path()) is None]
+    if missing:
+        wanted = " ".join(sorted({PACKAGE_OF.get(name, name) for name in missing}))
+        raise UsageError(
+            f"the lab needs commands that this machine lacks: {', '.join(missing)}",
+            f"run make setup, or: apt-get install {wanted}",
+        )
+
+
+PACKAGE_OF = {
+    "ip": "iproute2",
+    "mke2fs": "e2fsprogs",
+    "newuidmap": "uidmap",
+    "qemu-img": "qemu-utils",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "setpriv": "util-linux",
+    "ssh-keygen": "openssh-client",
+    "ssh": "openssh-client",
+    "systemd-nspawn": "systemd-container",
+    "unshare": "util-linux",
+    "xz": "xz-utils",
+}
+"""Which Debian package brings a command that is not called like it."""
+
+
+def search_path() -> str:
+    """PATH with the system directories, which a plain user's shell may not have."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
+def ensure(suite: str, *, rebuild: bool = False, note: Callable[[str], None] = lambda _: None) -> Image:
+    """Find the image in the cache, or build it.
+
+    Args:
+        suite: code name of the Debian release, e.g. ``trixie``.
+        rebuild: build with today's packages although there is one.
+        note: told what is going on, for progress.
+
+    Raises:
+        UsageError: commands to build with are missing, or there is no mirror.
+        VerbundError: the build failed; names the log file.
+    """
+    sources = mirrors.discover().sources(suite)
+    names = packages()
+    key = cache_key(suite, names, sources)
+    directory = cache_directory() / "images"
+    directory.mkdir(parents=True, exist_ok=True)
+    before = _newest(directory, suite, key)
+    if before and not rebuild:
+        return before
+    with _locked(directory):
+        _sweep(directory)
+        meanwhile = _newest(directory, suite, key)
+        if meanwhile and meanwhile != before:
+            return meanwhile
+        # Hosts of other labs may stand on an older build, so a new one never takes its place.
+        image = Image(directory / f"{suite}-{key}-{datetime.now(UTC):%Y%m%dT%H%M%S}", key)
+        _build(image, suite, names, sources, note)
+        _prune(directory, image, suite, key)
+    return image
+
+
+def _newest(directory: Path, suite: str, key: str) -> Image | None:
+    """The newest image that this user can use (it was renamed into place, so it is complete)."""
+    for path in sorted(directory.glob(f"{suite}-{key}-*[0-9]"), reverse=True):
+        image = Image(path, key)
+        if image.disk.is_file() and (os.geteuid() != 0 or image.rootfs.is_dir()):
+            return image
+    return None
+
+
+def use(image: Image, lab: Path) -> None:
+    """Note that the hosts of a lab stand on this image, so that it is kept as long as that lab exists.
+
+    Args:
+        image: the image.
+        lab: directory of the lab, absolute.
+    """
+    users = image.path / "users"
+    users.mkdir(exist_ok=True)
+    mark = users / hashlib.sha256(str(lab).encode()).hexdigest()[:16]
+    mark.unlink(missing_ok=True)
+    mark.symlink_to(lab)
+
+
+def _prune(directory: Path, keep: Image, suite: str, key: str) -> None:
+    """Remove builds that a newer one has replaced and on which no lab stands any more."""
+    for path in directory.glob(f"{suite}-{key}-*[0-9]"):
+        users = path / "users"
+        in_use = users.is_dir() and any(mark.exists() for mark in users.iterdir())
+        if path != keep.path and not in_use:
+            path.rename(directory / f".old-{path.name}")
+    _sweep(directory)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of the image cache; waits for a build that is under way elsewhere."""
+    with (directory / ".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what killed builds left behind (the lock is held, so nobody is building)."""
+    for leftover in [*directory.glob(".build-*"), *directory.glob(".old-*")]:
+        _as_root(["rm", "-rf", "--", str(leftover)], timeout=300)
+
+
+def _as_root(command: list[str], *, timeout: int, env: dict[str, str] | None = None, log: Path | None = None) -> int:
+    """Run a command as root, or as the root of a user namespace where we are not; it dies with this process.
+
+    Returns:
+        Its exit status.
+    """
+    namespace = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"]
+    if os.geteuid() != 0:
+        namespace[1:1] = ["--user", "--map-root-user", "--map-auto"]
+    sink = log.open("ab") if log else None
+    try:
+        return subprocess.run(
+            ["setpriv", "--pdeathsig", "KILL", *namespace, "--", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=sink or subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PATH": search_path(), **(env or {})},
+            timeout=timeout,
+            check=False,
+        ).returncode
+    finally:
+        if sink:
+            sink.close()
+
+
+def _build(image: Image, suite: str, names: list[str], sources: list[str], note: Callable[[str], None]) -> None:
+    """Build the image and move it into place."""
+    needed = ["mmdebstrap", "mke2fs", "setpriv", "unshare", "xz", "tar"]
+    require(needed if os.geteuid() == 0 else [*needed, "newuidmap"])
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    if not keyring.is_file():
+        raise UsageError(f"{keyring} is missing", "run make setup, or: apt-get install debian-archive-keyring")
+    directory = image.path.parent
+    log = directory / f"{image.path.name}.log"
+    log.write_bytes(b"")
+    work = Path(tempfile.mkdtemp(prefix=".build-", dir=directory))
+    work.chmod(0o755)
+    recipe = work / "recipe"
+    recipe.mkdir()
+    (recipe / "verbund-lab-seed.service").write_text(SEED_UNIT, encoding="utf-8")
+    (recipe / "init").write_text(INITRD_INIT, encoding="utf-8")
+    (recipe / "customize").write_text(CUSTOMIZE, encoding="utf-8")
+    env = {
+        "VERBUND_BUILD": str(work),
+        "VERBUND_RECIPE": str(recipe),
+        "VERBUND_DISK_MIB": str(DISK_SIZE_MIB),
+        "VERBUND_KEEP_ROOTFS": "1" if os.geteuid() == 0 else "0",
+    }
+    note(f"building the image of Debian {suite} ({len(names)} packages named; log: {log})")
+    steps = {
+        "installing the packages": [
+            "mmdebstrap",
+            "--variant=minbase",
+            "--mode=root",
+            f"--keyring={keyring}",
+            f"--include={','.join(names)}",
+            '--customize-hook=sh "$VERBUND_RECIPE/customize" "$1"',
+            suite,
+            str(work / "root.tar"),
+            *sources,
+        ],
+        "making disk and boot files": ["sh", "-c", BUILD],
+    }
+    try:
+        for what, command in steps.items():
+            note(what)
+            if _as_root(command, timeout=3600, env=env, log=log):
+                tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+                raise VerbundError(
+                    f"the lab's image could not be built: {what} failed\n    " + "\n    ".join(tail),
+                    f"the whole log is {log}; check that the mirror carries {suite} and that the disk has 4 GB free",
+                )
+        shutil.rmtree(recipe)
+        work.rename(image.path)
+    finally:
+        _sweep(directory)
