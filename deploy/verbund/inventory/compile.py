@@ -148,7 +148,9 @@ def compiled(
 
     if state is None:
         return compile_intent(intent.load(inventory, tenants))
-    path = state / "cache" / f"inventory-{_key(inventory, tenants, today or datetime.now(UTC).astimezone().date())}.json"
+    path = (
+        state / "cache" / f"inventory-{_key(inventory, tenants, today or datetime.now(UTC).astimezone().date())}.json"
+    )
     try:
         packed = json.loads(path.read_bytes())
         if packed["format"] == _FORMAT:
@@ -242,7 +244,11 @@ def _unpack(packed: Mapping[str, Any]) -> Compiled:
 
 def _settings_name(position: Mapping[str, int], values: list[Any]) -> str:
     """A name that says whose settings these are and that stays when unrelated hosts come or go."""
-    said = [str(values[position[key]]) for key in ("verbund_tenant", "verbund_site", "verbund_host_class") if key in position]
+    said = [
+        str(values[position[key]])
+        for key in ("verbund_tenant", "verbund_site", "verbund_host_class")
+        if key in position
+    ]
     content = json.dumps({key: values[index] for key, index in sorted(position.items())}, sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:10]
     return "settings_" + "".join(c if c.isascii() and c.isalnum() else "_" for c in "_".join([*said, digest]))

@@ -37,6 +37,24 @@ class Bootstrap:
     user: str
     key: Path
 
+    def public_key(self) -> str:
+        """The public key line that belongs to ``key``.
+
+        Raises:
+            UsageError: neither ``<key>.pub`` nor ``key`` can be read.
+        """
+        public = self.key.with_name(f"{self.key.name}.pub")
+        if public.is_file():
+            return public.read_text(encoding="utf-8").strip()
+        done = subprocess.run(
+            ["ssh-keygen", "-y", "-P", "", "-f", str(self.key)], check=False, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise UsageError(
+                f"{self.key}: cannot be read as a private SSH key without passphrase: {done.stderr.strip()}"
+            )
+        return done.stdout.strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -177,9 +195,9 @@ class Connections:
             tenant: short name of the tenant; nothing is done while it has no keys here.
             hosts: name, address and jump host of all its hosts.
         """
-        identity = self.identity(tenant)
-        if not identity.is_file():
+        if not self._renew(tenant):
             return
+        identity = self.identity(tenant)
         blocks = ["# Written by Verbund from the intent; local changes are overwritten."]
         for name, address, jump in hosts:
             block = [f"Host {name} {address}", f"  HostName {address}", f"  HostKeyAlias {name}"]
@@ -202,13 +220,23 @@ class Connections:
             )
         )
         _write_if_changed(self.ssh_config(tenant), "\n\n".join(blocks) + "\n")
-        authority = identity.with_name("host_ca.pub")
+        # Pinned keys that an admin put there (a new machine, before it has a certificate) are kept.
         known = self.known_hosts(tenant)
         kept = known.read_text(encoding="utf-8").splitlines() if known.is_file() else []
         lines = [line for line in kept if not line.startswith("@cert-authority ")]
-        if authority.is_file():
-            lines.insert(0, f"@cert-authority * {' '.join(authority.read_text(encoding='utf-8').split()[:2])}")
-        _write_if_changed(known, "".join(f"{line}\n" for line in lines))
+        authority = identity.with_name("host_ca.pub").read_text(encoding="utf-8").split()
+        _write_if_changed(
+            known, "".join(f"{line}\n" for line in [f"@cert-authority * {' '.join(authority[:2])}", *lines])
+        )
+
+    def _renew(self, tenant: str) -> bool:
+        """Make sure the automation's certificate (hours, not days) is good; False while the tenant has no keys."""
+        if not self.identity(tenant).is_file():
+            return False
+        from verbund.pki import TenantKeys  # noqa: PLC0415 - loads cryptography, which a tenant without keys can do without
+
+        TenantKeys.ensure(self.state, tenant).ensure_automation_certificate()
+        return True
 
     def route(self, name: str, tenant: str, address: str) -> Route:
         """How to reach one host.

@@ -204,7 +204,17 @@ class TenantKeys:
             key.write_text(public_key.strip() + "\n", encoding="utf-8")
             span = f"-{since}s:+{max(int(validity.total_seconds()), 60)}s"
             _keygen(
-                "-q", "-s", str(authority_key), *options, "-I", identity, "-n", ",".join(principals), "-V", span, str(key)
+                "-q",
+                "-s",
+                str(authority_key),
+                *options,
+                "-I",
+                identity,
+                "-n",
+                ",".join(principals),
+                "-V",
+                span,
+                str(key),
             )
             return (Path(work) / "key-cert.pub").read_text(encoding="utf-8").strip()
 
