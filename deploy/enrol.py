@@ -19,12 +19,11 @@ from pyinfra.api.exceptions import ConnectError, OperationError
 from pyinfra.operations import python
 
 from verbund.inventory import Connections
-from verbund.inventory.pyinfra_ssh import read_bounded, sections, tell
+from verbund.inventory.pyinfra_ssh import project, read_bounded, sections, tell
 from verbund.pki import TenantKeys
-from verbund.project import Project
 from verbund.rollout import enrolment as e
 
-_project = Project.find(Path(__file__).resolve().parent)
+_project = project()
 _connections = Connections.load(_project.state)
 
 

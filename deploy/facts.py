@@ -16,11 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from pyinfra import host
 
 from verbund.inventory.compile import write_atomically
-from verbund.inventory.pyinfra_ssh import read_bounded, sections, tell
-from verbund.project import Project
+from verbund.inventory.pyinfra_ssh import project, read_bounded, sections, tell
 from verbund.rollout import facts
 
-_directory = Path(host.data.get("facts_dir") or Project.find(Path(__file__).resolve().parent).state / "facts")
+_directory = Path(host.data.get("facts_dir") or project().state / "facts")
 _found = facts.parse(sections(read_bounded(host, facts.SCRIPT, limit=facts.LIMIT)))
 _path = _directory / f"{host.name}.json"
 write_atomically(_path, json.dumps({"host": host.name, **_found}, indent=2) + "\n")

@@ -15,11 +15,10 @@ from pyinfra_cli.exceptions import CliError
 
 from verbund import intent as _intent
 from verbund.errors import VerbundError
-from verbund.inventory.pyinfra_ssh import groups
-from verbund.project import Project
+from verbund.inventory.pyinfra_ssh import groups, project
 
 try:
-    _project = Project.find(Path(os.environ.get("VERBUND_PROJECT") or Path(__file__).resolve().parent))
+    _project = project()
     _tenants = [name for name in os.environ.get("VERBUND_TENANTS", "").split(",") if name]
     _loaded = _intent.load(_project.inventory, _tenants or None)
     globals().update(groups(_loaded, _project.state, os.environ.get("VERBUND_LIMIT")))

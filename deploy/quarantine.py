@@ -18,11 +18,10 @@ from pyinfra.api.exceptions import ConnectError, OperationError
 from pyinfra.operations import python
 
 from verbund.inventory import Connections
-from verbund.inventory.pyinfra_ssh import read_bounded, sections, tell
-from verbund.project import Project
+from verbund.inventory.pyinfra_ssh import project, read_bounded, sections, tell
 from verbund.rollout import quarantine as q
 
-_connections = Connections.load(Project.find(Path(__file__).resolve().parent).state)
+_connections = Connections.load(project().state)
 
 
 def _fail(text):

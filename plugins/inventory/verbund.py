@@ -4,6 +4,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+from ansible.errors import AnsibleParserError
+from ansible.inventory.group import Group
+from ansible.inventory.host import Host
+from ansible.plugins.inventory import BaseInventoryPlugin
+
 DOCUMENTATION = r"""
 name: verbund
 short_description: Hosts of all sites, from the intent
@@ -45,14 +53,6 @@ plugin: verbund
 plugin: verbund
 tenants: [erkrath]
 """
-
-import sys
-from pathlib import Path
-
-from ansible.errors import AnsibleParserError
-from ansible.inventory.group import Group
-from ansible.inventory.host import Host
-from ansible.plugins.inventory import BaseInventoryPlugin
 
 # Depth and priority make Ansible rank group_vars files as the intent ranks its levels:
 # class, tenant, zone (depth 1) < site < profile (depth 2, by priority) < room (depth 3).

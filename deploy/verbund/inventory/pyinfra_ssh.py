@@ -27,6 +27,7 @@ from pyinfra.connectors.ssh import SSHConnector
 from verbund.inventory.compile import write_atomically
 from verbund.inventory.connection import ACCOUNT, Bootstrap, Connections, Route
 from verbund.pki import TenantKeys
+from verbund.project import Project
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host as PyinfraHost
@@ -65,6 +66,15 @@ def groups(intent: Intent, state: Path, limit: str | None = None) -> dict[str, l
         for name in names:
             found.setdefault(name, []).append((host.name, {}))
     return found
+
+
+def project() -> Project:
+    """The project a pyinfra deploy works on: ``$VERBUND_PROJECT``, else the checkout this package lies in.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return Project.find(Path(os.environ.get("VERBUND_PROJECT") or Path(__file__).resolve().parent))
 
 
 def write_ssh_config(intent: Intent, connections: Connections, tenants: set[str]) -> None:
