@@ -1,1 +1,25 @@
 # SPDX-License-Identifier: EUPL-1.2
+"""Roll the standard out to hosts: in waves, verified after each, with a record that survives a crash."""
+
+from __future__ import annotations
+
+from verbund.rollout.apply import Application, Check, Options, rerun
+from verbund.rollout.playbook import Event
+from verbund.rollout.record import HostOutcome, RunRecord, Runs, RunStatus, Wave
+from verbund.rollout.waves import order, parse_waves, split
+
+__all__ = [
+    "Application",
+    "Check",
+    "Event",
+    "HostOutcome",
+    "Options",
+    "RunRecord",
+    "RunStatus",
+    "Runs",
+    "Wave",
+    "order",
+    "parse_waves",
+    "rerun",
+    "split",
+]
