@@ -1,0 +1,766 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""From files to a checked :class:`Intent`: read, validate, place addresses, compare everything with everything.
+
+All findings of a run are collected; nothing that is built from a broken file is used to judge another one.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from verbund.errors import Finding, InputError, UsageError
+from verbund.intent import addresses, settings
+from verbund.intent.compile import CompiledSite, CompiledTenant, Intent, nearest
+from verbund.intent.model import (
+    GATEWAY_NUMBERS,
+    Clients,
+    Deviations,
+    Device,
+    Endpoint,
+    Host,
+    Machine,
+    Procedure,
+    Provider,
+    Room,
+    Settings,
+    Site,
+    Standard,
+    Tenant,
+)
+from verbund.intent.yaml_source import Source, shown
+
+RESERVED_DIRECTORIES = frozenset({"procedures", "group_vars", "host_vars"})
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9]{0,30}")
+_STANDARD = Path(__file__).with_name("standard.yml")
+_SHORTEST_TENANT6 = 48
+_MAX_HOST_NAME = 63
+
+R = TypeVar("R", bound=BaseModel)
+Loc = tuple[str | int, ...]
+
+
+@lru_cache(maxsize=1)
+def standard() -> tuple[Standard, Source]:
+    """The standard release that ships with this version."""
+    source = Source(_STANDARD)
+    record = _validated(Standard, source)
+    if record is None:
+        raise InputError(source.findings)
+    return record, source
+
+
+def load(inventory: Path, tenants: Collection[str] | None = None, today: date | None = None) -> Intent:
+    """Read and check the intent.
+
+    Args:
+        inventory: directory with ``provider.yml`` and one directory per tenant.
+        tenants: only these tenants; other tenants' files are not even opened.
+        today: day that deviations are compared with; default is the current day.
+
+    Raises:
+        InputError: carries every finding of the run.
+        UsageError: one of ``tenants`` does not exist.
+    """
+    return _Loader(inventory, today or date.today()).run(tenants)  # noqa: DTZ011  expiry is a local calendar day
+
+
+class _Loader:
+    def __init__(self, inventory: Path, today: date) -> None:
+        self.inventory = inventory
+        self.today = today
+        self.findings: list[Finding] = []
+        self.warnings: list[Finding] = []
+        self.standard, self.standard_source = standard()
+        self.catalogue = settings.catalogue(inventory.parent / "roles")
+        self.names: dict[str, tuple[Source, Loc]] = {}
+
+    def run(self, wanted: Collection[str] | None) -> Intent:
+        directories = self._tenant_directories(wanted)
+        provider, provider_source = self._provider()
+        tenants: dict[str, CompiledTenant] = {}
+        for directory in directories:
+            if (tenant := self._tenant(directory, provider)) is not None:
+                tenants[directory.name] = tenant
+        self._compare_tenants(tenants)
+        procedures = self._procedures()
+        known = {path.name for path in self._all_directories()}
+        if provider is not None:
+            for index, flow in enumerate(provider.flows):
+                self._flow(flow.source, flow.to, provider_source, ("flows", index), provider, tenants, known)
+            for procedure, source in procedures.values():
+                for index, item in enumerate(procedure.flows):
+                    self._flow(item.source, item.to, source, ("flows", index), provider, tenants, known)
+        self._unique_flow_names(provider, provider_source, procedures)
+        if self.findings or provider is None:
+            raise InputError([*self.findings, *self.warnings])
+        records = {name: procedure for name, (procedure, _) in procedures.items()}
+        intent = Intent(
+            self.standard, self.standard_source, provider, tenants, records, self.catalogue, self.today
+        )  # fmt: skip
+        intent.warnings = sorted(self.warnings)
+        return intent
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    def _all_directories(self) -> list[Path]:
+        try:
+            entries = sorted(self.inventory.iterdir())
+        except OSError:
+            return []
+        return [
+            path for path in entries if path.is_dir() and path.name not in RESERVED_DIRECTORIES and path.name[0] not in "._"
+        ]
+
+    def _tenant_directories(self, wanted: Collection[str] | None) -> list[Path]:
+        directories = self._all_directories()
+        if wanted is not None:
+            by_name = {path.name: path for path in directories}
+            for name in wanted:
+                if name not in by_name:
+                    raise UsageError(f"there is no tenant '{name}' in {shown(self.inventory)}", nearest(name, by_name))
+            directories = [path for path in directories if path.name in set(wanted)]
+        elif not self.inventory.is_dir():
+            self._file_problem(self.inventory, "does not exist", "change into the project, or name it with --project")
+        return directories
+
+    def _file_problem(self, path: Path, message: str, hint: str) -> None:
+        self.findings.append(Finding(shown(path), 0, 0, message, hint))
+
+    def _read(self, kind: type[R], path: Path) -> tuple[R | None, Source]:
+        source = Source(path, self.inventory)
+        record = _validated(kind, source) if source.usable else None
+        self.findings += source.findings
+        source.findings = []
+        return record, source
+
+    def _provider(self) -> tuple[Provider | None, Source]:
+        return self._read(Provider, self.inventory / "provider.yml")
+
+    def _yaml_files(self, directory: Path) -> list[Path]:
+        try:
+            entries = sorted(directory.iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self._file_problem(directory, f"cannot be read: {error.strerror}", "it must be a readable directory")
+            return []
+        files = []
+        for path in entries:
+            if path.name[0] == "." or path.suffix == ".md" or path.name.endswith("~"):
+                continue
+            if path.suffix == ".yml":
+                files.append(path)
+            else:
+                self._file_problem(path, "is not read: file names end in .yml here", f"rename it to {path.stem}.yml or move it away")
+        return files
+
+    def _procedures(self) -> dict[str, tuple[Procedure, Source]]:
+        found: dict[str, tuple[Procedure, Source]] = {}
+        for path in self._yaml_files(self.inventory / "procedures"):
+            record, source = self._read(Procedure, path)
+            if record is None:
+                continue
+            if record.id != path.stem:
+                self._at(source, ("id",), f"id '{record.id}' differs from the file name", f"write id: {path.stem}")
+            found[path.stem] = (record, source)
+        return found
+
+    def _at(self, source: Source, loc: Loc, message: str, hint: str = "", *, key: bool = False) -> None:
+        self.findings.append(source.finding(loc, message, hint, key=key))
+
+    def _warn(self, source: Source, loc: Loc, message: str, hint: str = "") -> None:
+        self.warnings.append(source.finding(loc, message, hint, warning=True))
+
+    # -- tenant ----------------------------------------------------------------------------------------------------
+
+    def _tenant(self, directory: Path, provider: Provider | None) -> CompiledTenant | None:
+        record, source = self._read(Tenant, directory / "tenant.yml")
+        paths = self._yaml_files(directory / "sites")
+        sites = [(path, *self._read(Site, path)) for path in paths]
+        deviations: Deviations | None = None
+        path = directory / "deviations.yml"
+        if path.exists() or path.is_symlink():
+            deviations, deviation_source = self._read(Deviations, path)
+        if record is None:
+            return None
+        if record.id != directory.name:
+            self._at(source, ("id",), f"id '{record.id}' differs from the directory '{directory.name}'", f"write id: {directory.name}")
+        if record.ipv6.prefixlen != _SHORTEST_TENANT6:
+            self._at(source, ("ipv6",), f"a tenant owns a /48, found /{record.ipv6.prefixlen}", "ask the provider for a /48")
+            return None
+        if provider is not None:
+            self._in_pool(source, "ipv4", record.ipv4, provider.pools.ipv4)
+            self._in_pool(source, "ipv6", record.ipv6, provider.pools.ipv6)
+        self._settings(record.settings, source, ("settings",))
+        for name, profile in record.profiles.items():
+            if name not in self.standard.profiles:
+                self._unknown(source, ("profiles", name), "profile", name, self.standard.profiles, key=True)
+            self._settings(profile.settings, source, ("profiles", name, "settings"))
+        tenant = CompiledTenant(record, source)
+        for path, site, site_source in sites:
+            if not _IDENTIFIER.fullmatch(path.stem):
+                self._file_problem(path, f"'{path.stem}' cannot be the id of a site", "use small letters and digits, beginning with a letter")
+            elif site is not None:
+                compiled = _Placing(self, tenant, path.stem, site, site_source).run()
+                if compiled is not None:
+                    tenant.sites[path.stem] = compiled
+        self._compare_sites(tenant)
+        if deviations is not None:
+            self._deviations(tenant, deviations, deviation_source, complete=len(tenant.sites) == len(paths))
+            tenant.deviations = tuple(deviations.deviations)
+        return tenant
+
+    def _in_pool(self, source: Source, key: str, block: Any, pools: Sequence[Any]) -> None:
+        if not any(block.subnet_of(pool) for pool in pools):
+            listed = ", ".join(map(str, pools))
+            self._at(source, (key,), f"{block} is outside the provider's pools ({listed})", "see pools in provider.yml")
+
+    def _compare_tenants(self, tenants: Mapping[str, CompiledTenant]) -> None:
+        for key in ("ipv4", "ipv6"):
+            blocks = [(getattr(tenant.record, key), tenant.source) for tenant in tenants.values()]
+            for (block, source), (other, other_source) in _overlaps(blocks):
+                line, _ = other_source.place((key,))
+                self._at(source, (key,), f"{block} overlaps {other} of {other_source.name}:{line}", "every tenant owns a block of its own")
+
+    def _compare_sites(self, tenant: CompiledTenant) -> None:
+        sites = list(tenant.sites.values())
+        for (network, source), (other, other_source) in _overlaps([(site.record.network, site.source) for site in sites]):
+            line, _ = other_source.place(("network",))
+            self._at(
+                source, ("network",), f"{network} overlaps {other} of {other_source.name}:{line}",
+                "every site has a network of its own",
+            )  # fmt: skip
+        numbers: dict[int, CompiledSite] = {}
+        for site in sites:
+            if (first := numbers.setdefault(site.record.number, site)) is not site:
+                free = next((number for number in range(1, 256) if all(s.record.number != number for s in sites)), None)
+                hint = f"the next free number is {free}" if free else "all 255 numbers are in use"
+                self._at(site.source, ("number",), f"number {site.record.number} belongs to {first.source.name}", hint)
+
+    # -- deviations ------------------------------------------------------------------------------------------------
+
+    def _deviations(self, tenant: CompiledTenant, record: Deviations, source: Source, *, complete: bool) -> None:
+        seen: dict[str, int] = {}
+        short_rooms = {
+            name for site in tenant.sites.values() for room in site.record.rooms for name in (room.name, f"{site.record.short}-{room.name}")
+        }
+        known: dict[str, Collection[str]] = {
+            "zones": self.standard.zones,
+            "profiles": self.standard.profiles,
+        }
+        if complete:
+            known["sites"] = tenant.sites
+            known["rooms"] = short_rooms
+            known["hosts"] = {host.name for site in tenant.sites.values() for host in site.hosts}
+        for index, deviation in enumerate(record.deviations):
+            loc: Loc = ("deviations", index)
+            if (first := seen.setdefault(deviation.id, index)) != index:
+                line, _ = source.place(("deviations", first))
+                self._at(source, (*loc, "id"), f"id '{deviation.id}' is already used in line {line}", "ids are never reused")
+            if deviation.expires < self.today:
+                self._warn(
+                    source, (*loc, "expires"), f"deviation {deviation.id} expired on {deviation.expires} and excepts nothing any more",
+                    "remove it, or have it approved again with a new date",
+                )  # fmt: skip
+            if self.catalogue.controls:
+                for place, control in enumerate(deviation.controls):
+                    if control not in self.catalogue.controls:
+                        self._unknown(source, (*loc, "controls", place), "control", control, self.catalogue.controls)
+            for key, names in known.items():
+                for place, name in enumerate(getattr(deviation.scope, key)):
+                    if name not in names:
+                        self._unknown(source, (*loc, "scope", key, place), key.removesuffix("s"), name, names)
+
+    def _unknown(self, source: Source, loc: Loc, what: str, name: str, known: Collection[str], *, key: bool = False) -> None:
+        self._at(source, loc, f"{what} '{name}' is unknown", nearest(name, known), key=key)
+
+    # -- settings --------------------------------------------------------------------------------------------------
+
+    def _settings(self, values: Settings, source: Source, loc: Loc) -> None:
+        for name, value in values.items():
+            if name.startswith("verbund_"):
+                self._at(source, (*loc, name), f"'{name}' is computed by Verbund and cannot be set", "change what it is computed from", key=True)
+            elif not self.catalogue.known:
+                continue
+            elif (option := self.catalogue.options.get(name)) is None:
+                self._at(source, (*loc, name), f"no role has a setting '{name}'", nearest(name, self.catalogue.options), key=True)
+            else:
+                for place, message in settings.mismatches(option, value, (*loc, name)):
+                    self._at(source, place, message, "the role's README and meta/argument_specs.yml describe it")
+
+    # -- flows -----------------------------------------------------------------------------------------------------
+
+    def _flow(
+        self, source_end: Endpoint, to: Endpoint, source: Source, loc: Loc, provider: Provider,
+        tenants: Mapping[str, CompiledTenant], known_tenants: Collection[str],
+    ) -> None:  # fmt: skip
+        before = len(self.findings)
+        for side, endpoint in (("from", source_end), ("to", to)):
+            checks: dict[str, tuple[str, Collection[str]]] = {
+                "zones": ("zone", self.standard.zones),
+                "profiles": ("profile", self.standard.profiles),
+                "networks": ("network", {"management", *provider.networks}),
+                "tenants": ("tenant", known_tenants),
+            }
+            if endpoint.tenants and all(name in tenants for name in endpoint.tenants):
+                checks["sites"] = ("site", {site for name in endpoint.tenants for site in tenants[name].sites})
+            for key, (what, known) in checks.items():
+                for place, name in enumerate(getattr(endpoint, key)):
+                    if name not in known:
+                        self._unknown(source, (*loc, side, key, place), what, name, known)
+        if source_end.internet:
+            self._at(source, (*loc, "from", "internet"), "the internet cannot be the origin of a flow", "name the provider's network it comes through")
+        if len(self.findings) == before:
+            for origin in _zones_of(source_end, self.standard):
+                for target in _zones_of(to, self.standard):
+                    realms = {self.standard.zones[origin].realm, self.standard.zones[target].realm}
+                    if realms == {"administrative", "pedagogical"}:
+                        self._at(
+                            source, (*loc, "to"), f"connects {origin} with {target}: administration and pedagogy never reach each other",
+                            "let both use a service of the provider instead",
+                        )  # fmt: skip
+
+    def _unique_flow_names(
+        self, provider: Provider | None, source: Source, procedures: Mapping[str, tuple[Procedure, Source]]
+    ) -> None:
+        seen = {flow.id for flow in self.standard.flows}
+        for index, flow in enumerate(provider.flows if provider else ()):
+            if flow.id in seen:
+                self._at(source, ("flows", index, "id"), f"flow '{flow.id}' exists already", "choose another id")
+            seen.add(flow.id)
+        for name, (_, procedure_source) in procedures.items():
+            if name in seen:
+                self._at(procedure_source, ("id",), f"a flow has the id '{name}' already", "choose another id for the procedure")
+
+
+class _Placing:
+    """Give the hosts and devices of one site their names and addresses, and refuse what does not fit."""
+
+    def __init__(self, loader: _Loader, tenant: CompiledTenant, site_id: str, site: Site, source: Source) -> None:
+        self.loader = loader
+        self.standard = loader.standard
+        self.tenant = tenant
+        self.id = site_id
+        self.site = site
+        self.source = source
+        self.hosts: list[Host] = []
+        self.devices: list[Device] = []
+        self.numbers: dict[tuple[str, int], str] = {}
+
+    def run(self) -> CompiledSite | None:
+        site, block = self.site, self.tenant.record.ipv4
+        fitting = True
+        if not site.network.subnet_of(block):
+            self._at(("network",), f"{site.network} is outside the block of tenant {self.tenant.record.id} ({block})", "choose a network inside it")
+            fitting = False
+        found = addresses.plan_of(self.standard, site.network)
+        if found is None:
+            lengths = " or ".join(f"/{plan.length} ({name})" for name, plan in self.standard.plans.items())
+            self._at(("network",), f"no address plan for a /{site.network.prefixlen}", f"expected {lengths}")
+        self._zones_known()
+        self.loader._settings(site.settings, self.source, ("settings",))  # noqa: SLF001  one subject, two classes
+        if found is None or not fitting:
+            return None
+        self.plan_name, self.plan = found
+        self.networks = {zone: addresses.zone_network(site, self.plan, zone) for zone in self.standard.zones}
+        self.networks6 = {
+            zone: addresses.zone_network6(self.tenant.record.ipv6, site.number, record.vlan)
+            for zone, record in self.standard.zones.items()
+        }
+        self.vlans = {
+            zone: override.vlan if (override := site.zones.get(zone)) and override.vlan else record.vlan
+            for zone, record in self.standard.zones.items()
+        }
+        if site.zones:
+            self._zone_overrides()
+        self.gateway = {zone: addresses.at(network, 1) for zone, network in self.networks.items()}
+        self._machines()
+        ports = self._switches()
+        self._rooms(ports)
+        names = {host.name for host in self.hosts}
+        for name, override in site.hosts.items():
+            if name not in names:
+                self._unknown(("hosts", name), "host", name, names, key=True)
+            self.loader._settings(override.settings, self.source, ("hosts", name, "settings"))  # noqa: SLF001
+        return CompiledSite(
+            self.id, self.tenant.record.id, site, self.source, self.plan_name, self.plan,
+            {zone: (self.networks[zone], self.networks6[zone]) for zone in self.networks},
+            self.vlans, self.gateway, self.hosts, self.devices,
+        )  # fmt: skip
+
+    def _at(self, loc: Loc, message: str, hint: str = "", *, key: bool = False) -> None:
+        self.loader._at(self.source, loc, message, hint, key=key)  # noqa: SLF001
+
+    def _unknown(self, loc: Loc, what: str, name: str, known: Collection[str], *, key: bool = False) -> None:
+        self._at(loc, f"{what} '{name}' is unknown", nearest(name, known), key=key)
+
+    # -- zones -----------------------------------------------------------------------------------------------------
+
+    def _zones_known(self) -> None:
+        for zone in self.site.zones:
+            if zone not in self.standard.zones:
+                self._unknown(("zones", zone), "zone", zone, self.standard.zones, key=True)
+
+    def _zone_overrides(self) -> None:
+        owners: dict[int, str] = {}
+        # The overridden zones come last, so that the finding points at a line of this file.
+        for zone in sorted(self.vlans, key=lambda name: name in self.site.zones):
+            vlan = self.vlans[zone]
+            if (owner := owners.setdefault(vlan, zone)) != zone:
+                self._at(("zones", zone, "vlan"), f"VLAN {vlan} of zone {zone} is already used by zone {owner}", "choose a VLAN id of its own")
+        for zone, override in self.site.zones.items():
+            network = override.network
+            if network is None or zone not in self.networks:
+                continue
+            if not network.subnet_of(self.tenant.record.ipv4):
+                self._at(("zones", zone, "network"), f"{network} is outside the tenant's block {self.tenant.record.ipv4}", "choose one inside it")
+            for other, taken in self.networks.items():
+                if other != zone and network.overlaps(taken):
+                    self._at(("zones", zone, "network"), f"{network} of zone {zone} overlaps {taken} of zone {other}", "subnets of a site never overlap")
+
+    # -- names and numbers -----------------------------------------------------------------------------------------
+
+    def _claim_name(self, name: str, loc: Loc) -> None:
+        mine = (self.source, loc)
+        source, first = self.loader.names.setdefault(name, mine)
+        if source is not self.source or first is not loc:
+            line, _ = source.place(first)
+            self._at(
+                loc, f"the name '{name}' is used twice, first in {source.name}:{line}",
+                "host names are unique in the whole inventory; change short, room or name",
+            )  # fmt: skip
+        elif len(name) > _MAX_HOST_NAME:
+            self._at(loc, f"the name '{name}' is longer than {_MAX_HOST_NAME} characters", "shorten it")
+
+    def _claim_number(self, zone: str, number: int, name: str, loc: Loc) -> bool:
+        network = self.networks[zone]
+        last = addresses.last_number(self.plan, network, rooms=self.standard.zones[zone].rooms)
+        if number <= GATEWAY_NUMBERS:
+            self._at(loc, f"number {number} of zone {zone} is reserved for gateways", f"use {GATEWAY_NUMBERS + 1} to {last}")
+            return False
+        if number > last:
+            self._at(loc, f"number {number} does not fit into zone {zone} ({network})", f"use {GATEWAY_NUMBERS + 1} to {last}")
+            return False
+        owner = self.numbers.setdefault((zone, number), name)
+        if owner != name:
+            free = next((n for n in range(GATEWAY_NUMBERS + 1, last + 1) if (zone, n) not in self.numbers), None)
+            hint = f"the next free number is {free}" if free else "the zone is full"
+            self._at(loc, f"number {number} of zone {zone} belongs to {owner}", hint)
+            return False
+        return True
+
+    def _machines(self) -> None:
+        site = self.site
+        first_gateway = False
+        for kind, default, host_class in (("gateways", "site-gateway", "gateway"), ("servers", "site-server", "server")):
+            machines: list[Machine] = getattr(site, kind)
+            for index, machine in enumerate(machines):
+                loc: Loc = (kind, index)
+                self.loader._settings(machine.settings, self.source, (*loc, "settings"))  # noqa: SLF001
+                profile_name = machine.profile or default
+                profile = self.standard.profiles.get(profile_name)
+                if profile is None:
+                    self._unknown((*loc, "profile"), "profile", profile_name, self.standard.profiles)
+                    continue
+                if profile.host_class != host_class:
+                    self._at((*loc, "profile"), f"profile '{profile_name}' is for class {profile.host_class}, not for a {host_class}", f"use {default}")
+                    continue
+                zone = machine.zone or profile.zone
+                if zone not in self.networks:
+                    self._unknown((*loc, "zone"), "zone", zone, self.networks)
+                    continue
+                name = f"{site.short}-{machine.name}"
+                self._claim_name(name, (*loc, "name"))
+                if host_class == "gateway":
+                    first_gateway |= machine.number == 1
+                    if machine.number > GATEWAY_NUMBERS:
+                        self._at((*loc, "number"), f"gateways have the numbers 1 to {GATEWAY_NUMBERS}", "it is their address in every zone")
+                        continue
+                    if (owner := self.numbers.setdefault(("", machine.number), name)) != name:
+                        self._at((*loc, "number"), f"number {machine.number} belongs to {owner}", "every gateway has a number of its own")
+                        continue
+                elif not self._claim_number(zone, machine.number, name, (*loc, "number")):
+                    continue
+                self.hosts.append(self._host(name, None, host_class, profile_name, zone, machine.number, 0, machine.number, machine.number, machine.mac))
+        if not first_gateway:
+            self._at(("gateways",), "the site has no gateway with number 1", "add: gateways: [{name: gw1, number: 1}]", key=True)
+
+    def _host(
+        self, name: str, room: str | None, host_class: str, profile: str, zone: str,
+        offset: int, slot: int, interface: int, number: int, mac: str | None,
+    ) -> Host:  # fmt: skip
+        network = self.networks[zone]
+        if name in self.site.hosts:
+            mac = self.site.hosts[name].mac or mac
+        return Host(
+            name, self.tenant.record.id, self.id, room, host_class, profile, zone,
+            addresses.at(network, offset), network.prefixlen, addresses.interface6(self.networks6[zone], slot, interface),
+            self.gateway[zone], mac, number,
+        )  # fmt: skip
+
+    def _device(
+        self, name: str, room: str | None, kind: str, zone: str, number: int, platform: str | None = None
+    ) -> None:
+        self.devices.append(
+            Device(
+                name, self.tenant.record.id, self.id, room, kind, zone, addresses.at(self.networks[zone], number),
+                addresses.interface6(self.networks6[zone], 0, number), number, platform,
+            )
+        )  # fmt: skip
+
+    # -- switches and rooms ----------------------------------------------------------------------------------------
+
+    def _switches(self) -> dict[str, dict[int, str]]:
+        """Port owners per switch: the uplinks so far."""
+        owners: dict[str, dict[int, str]] = {}
+        rooms = {room.name for room in self.site.rooms}
+        for index, switch in enumerate(self.site.switches):
+            loc: Loc = ("switches", index)
+            name = f"{self.site.short}-{switch.name}"
+            self._claim_name(name, (*loc, "name"))
+            if self._claim_number("mgmt", switch.number, name, (*loc, "number")):
+                self._device(name, switch.room, "switch", "mgmt", switch.number, switch.platform)
+            if switch.room is not None and switch.room not in rooms:
+                self._unknown((*loc, "room"), "room", switch.room, rooms)
+            owners[switch.name] = dict.fromkeys(switch.uplinks, "the uplink")
+            for port in switch.uplinks:
+                if port > switch.ports:
+                    self._at((*loc, "uplink"), f"uplink {port} is beyond the {switch.ports} ports of {switch.name}", f"use 1 to {switch.ports}")
+        return owners
+
+    def _rooms(self, owners: dict[str, dict[int, str]]) -> None:
+        sizes = {switch.name: switch.ports for switch in self.site.switches}
+        names: dict[str, int] = {}
+        slots: dict[int, str] = {}
+        for room in self.site.rooms:
+            if room.slot is not None:
+                slots.setdefault(room.slot, room.name)
+        taken: set[int] = set()
+        for index, room in enumerate(self.site.rooms):
+            loc: Loc = ("rooms", index)
+            if (first := names.setdefault(room.name, index)) != index:
+                line, _ = self.source.place(("rooms", first, "name"))
+                self._at((*loc, "name"), f"room '{room.name}' is already in line {line}", "every room has a name of its own")
+                continue
+            if room.settings:
+                self.loader._settings(room.settings, self.source, (*loc, "settings"))  # noqa: SLF001
+            wired = self._room_devices(room, loc)
+            if self._slot_fits(room, loc, slots, taken):
+                wired += self._room_clients(room, loc)
+                self._room_ports(room, loc, owners, sizes, wired)
+
+    def _slot_fits(self, room: Room, loc: Loc, slots: Mapping[int, str], taken: set[int]) -> bool:
+        free = next((slot for slot in range(1, self.standard.slots + 1) if slot not in slots and slot not in taken), None)
+        hint = f"the next free slot is {free}" if free else f"all {self.standard.slots} slots are in use"
+        if room.slot is None:
+            if free:
+                taken.add(free)
+            self._at((*loc, "name"), f"room '{room.name}' has no slot, the number of its address block", hint)
+        elif not 1 <= room.slot <= self.standard.slots:
+            self._at((*loc, "slot"), f"slot {room.slot} is not possible, expected 1 to {self.standard.slots}", hint)
+        elif slots[room.slot] != room.name:
+            self._at((*loc, "slot"), f"slot {room.slot} belongs to room '{slots[room.slot]}'", hint)
+        else:
+            return True
+        return False
+
+    def _room_devices(self, room: Room, loc: Loc) -> int:
+        count = 0
+        for index, entry in enumerate(room.devices):
+            place: Loc = (*loc, "devices", index)
+            default = self.standard.devices[entry.kind]
+            zone = entry.zone or default.zone
+            count += entry.count
+            if zone not in self.networks:
+                self._unknown((*place, "zone"), "zone", zone, self.networks)
+                continue
+            for number in range(entry.number, entry.number + entry.count):
+                name = f"{self.site.short}-{room.name}-{default.prefix}{number}"
+                self._claim_name(name, (*place, "number"))
+                if not self._claim_number(zone, number, name, (*place, "number")):
+                    break
+                self._device(name, room.name, entry.kind, zone, number)
+        return count
+
+    def _room_clients(self, room: Room, loc: Loc) -> int:
+        wired = 0
+        owners: dict[tuple[str, int], int] = {}
+        for index, entry in enumerate(room.clients):
+            place: Loc = (*loc, "clients", index)
+            profile = self.standard.profiles.get(entry.profile)
+            if profile is None or not profile.offsets:
+                rooms = {name for name, other in self.standard.profiles.items() if other.offsets}
+                self._unknown((*place, "profile"), "profile", entry.profile, rooms)
+                continue
+            space = addresses.capacity(profile, self.plan_name)
+            numbers = _client_numbers(entry)
+            if numbers and numbers[-1] > space:
+                key = "count" if entry.count is not None else "number"
+                self._at(
+                    (*place, key),
+                    f"{numbers[-1]} machines of profile {entry.profile}, but a room's block holds {space} in the plan '{self.plan_name}'",
+                    "split the room into two slots" + ("" if self.plan_name == "large" else ", or give the site a /16"),
+                )
+                continue
+            network = self.networks[profile.zone]
+            if addresses.room_offset(self.plan, self.plan_name, profile, room.slot or 0, space) >= network.num_addresses - 1:
+                self._at((*loc, "slot"), f"slot {room.slot} does not fit into zone {profile.zone} ({network})", "use a smaller slot or a larger subnet")
+                continue
+            first = profile.offsets[self.plan_name].first
+            for number in numbers:
+                if (earlier := owners.setdefault((entry.profile, number), index)) != index:
+                    line, _ = self.source.place((*loc, "clients", earlier))
+                    self._at(place, f"number {number} of profile {entry.profile} is already used in line {line}", "numbers are unique per room and profile")
+                    break
+                name = f"{self.site.short}-{entry.name or f'{room.name}-{profile.prefix}{number:02}'}"
+                self._claim_name(name, place)
+                offset = addresses.room_offset(self.plan, self.plan_name, profile, room.slot or 0, number)
+                self.hosts.append(
+                    self._host(
+                        name, room.name, profile.host_class, entry.profile, profile.zone,
+                        offset, room.slot or 0, first + number, number, entry.mac,
+                    )
+                )  # fmt: skip
+            wired += len(numbers) if profile.wired else 0
+        return wired
+
+    def _room_ports(self, room: Room, loc: Loc, owners: dict[str, dict[int, str]], sizes: Mapping[str, int], wired: int) -> None:
+        count = 0
+        for index, spec in enumerate(room.ports):
+            place: Loc = (*loc, "ports", index)
+            if spec.switch not in sizes:
+                self._unknown((*place, "switch"), "switch", spec.switch, sizes)
+                count += len(spec.numbers)
+                continue
+            key = "port" if spec.port is not None else "to"
+            if spec.numbers[-1] > sizes[spec.switch]:
+                self._at((*place, key), f"port {spec.numbers[-1]} is beyond the {sizes[spec.switch]} ports of {spec.switch}", f"use 1 to {sizes[spec.switch]}")
+            for port in spec.numbers:
+                count += 1
+                owner = owners[spec.switch].setdefault(port, f"room '{room.name}' (entry {index})")
+                if owner != f"room '{room.name}' (entry {index})":
+                    self._at(place, f"port {port} of {spec.switch} is already used by {owner}", "a port serves one socket")
+                    break
+        if count < wired:
+            what = f"room '{room.name}' has {wired} wired clients and devices"
+            if count == 0:
+                self._at((*loc, "name"), f"{what} but no switch port", "add: ports: {switch: NAME, from: N, to: M}")
+            else:
+                self._at((*loc, "ports"), f"{what} but only {count} switch ports", f"add {wired - count} more")
+
+
+def _client_numbers(entry: Clients) -> list[int]:
+    if entry.count is None:
+        return [entry.number or 1]
+    return [number for number in range(1, entry.count + 1) if number not in entry.without]
+
+
+_Block = TypeVar("_Block", IPv4Network, IPv6Network)
+
+
+def _overlaps(blocks: Sequence[tuple[_Block, Source]]) -> Iterator[tuple[tuple[_Block, Source], tuple[_Block, Source]]]:
+    """Overlapping pairs, the later file first. Sorted, so that only neighbours need comparing."""
+    ordered = sorted(blocks, key=lambda item: (item[0].network_address, item[0].prefixlen))
+    widest: tuple[_Block, Source] | None = None
+    for item in ordered:
+        if widest is not None and item[0].overlaps(widest[0]):
+            yield (item, widest) if item[1].name >= widest[1].name else (widest, item)
+        if widest is None or item[0].broadcast_address > widest[0].broadcast_address:
+            widest = item
+
+
+def _zones_of(endpoint: Endpoint, standard: Standard) -> Iterator[str]:
+    yield from endpoint.zones
+    for name in endpoint.profiles:
+        yield standard.profiles[name].zone
+
+
+# -- validation --------------------------------------------------------------------------------------------------------
+
+
+def _validated(kind: type[R], source: Source) -> R | None:
+    """Validate a file's value; note every problem at its place."""
+    if source.value is not None and not isinstance(source.value, dict):
+        source.add((), f"expected keys and values, found {settings.described(source.value)}", f"verbund schema {kind.__name__.lower()} shows the keys")
+        return None
+    try:
+        return kind.model_validate(source.value or {})
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            _explain(kind, source, detail)
+        return None
+
+
+def _explain(kind: type[BaseModel], source: Source, detail: ErrorDetails) -> None:
+    loc, context, value = detail["loc"], detail.get("ctx", {}), detail.get("input")
+    name = str(loc[-1]) if loc else ""
+    match detail["type"]:
+        case "extra_forbidden":
+            known = {alias for record in _records_at(kind, loc[:-1]) for alias in _keys(record)}
+            source.add(loc, f"unknown key '{name}'", nearest(name, known), key=True)
+        case "missing":
+            source.add(loc[:-1], f"key '{name}' is missing", f"verbund schema {kind.__name__.lower()} describes it")
+        case "literal_error":
+            expected = str(context.get("expected", "")).replace("'", "")
+            options = [word.strip() for word in re.split(r",| or ", expected) if word.strip()]
+            hint = nearest(value, options) if isinstance(value, str) else ""
+            source.add(loc, f"{settings.described(value)} is not possible for '{name}', expected {expected}", hint)
+        case "string_type":
+            hint = f'put it in quotes: "{value}"' if isinstance(value, int | float) else ""
+            source.add(loc, f"'{name}' is {settings.described(value)}, expected text", hint)
+        case "int_type" | "int_from_float":
+            source.add(loc, f"'{name}' is {settings.described(value)}, expected a whole number", "write it without quotes")
+        case "bool_type":
+            source.add(loc, f"'{name}' is {settings.described(value)}, expected true or false", "write true or false")
+        case "list_type":
+            source.add(loc, f"'{name}' is {settings.described(value)}, expected a list", "write it as [one, two]")
+        case "dict_type" | "model_type" | "model_attributes_type":
+            source.add(loc, f"'{name}' is {settings.described(value)}, expected keys and values", "write it as {key: value}")
+        case "greater_than_equal" | "less_than_equal":
+            bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+            source.add(loc, f"'{name}' is {value}, expected {bound}")
+        case "too_short":
+            source.add(loc, f"'{name}' is empty, expected at least one entry")
+        case "string_too_short":
+            source.add(loc, f"'{name}' is empty, expected text")
+        case "string_too_long":
+            source.add(loc, f"'{name}' is longer than {context['max_length']} characters")
+        case _:
+            source.add(loc, detail["msg"])
+
+
+def _keys(record: type[BaseModel]) -> Iterator[str]:
+    for name, info in record.model_fields.items():
+        yield info.alias or name
+
+
+def _records_at(kind: Any, loc: Iterable[str | int]) -> set[type[BaseModel]]:
+    """The record types that a place in a document may hold."""
+    current: set[Any] = {kind}
+    for step in loc:
+        following: set[Any] = set()
+        for item in current:
+            if isinstance(item, type) and issubclass(item, BaseModel):
+                following |= {inner for name, info in item.model_fields.items() if (info.alias or name) == step for inner in _inner(info.annotation)}
+            else:
+                following.add(item)
+        current = following or current
+    return {item for item in current if isinstance(item, type) and issubclass(item, BaseModel)}
+
+
+def _inner(annotation: Any) -> Iterator[Any]:
+    arguments = typing.get_args(annotation)
+    if isinstance(annotation, type) and not arguments:
+        yield annotation
+    for argument in arguments:
+        yield from _inner(argument)

@@ -1,0 +1,495 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The words of the intent: what may stand in its files, and the hosts and devices that come out.
+
+The records mirror the files one to one; their docstrings and field descriptions become the JSON Schema.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+HostClass = Literal["client", "laptop", "server", "gateway"]
+DeviceKind = Literal["printer", "ap", "phone", "camera", "display", "controller"]
+SiteKind = Literal["school", "townhall", "datacentre"]
+Realm = Literal["administrative", "pedagogical", "shared"]
+Level = Literal["standard", "tenant", "site", "profile", "room", "host"]
+
+GATEWAY_NUMBERS = 4
+"""Numbers 1 to 4 of every zone belong to the site's gateways."""
+
+
+def _wrong(message: str) -> PydanticCustomError:
+    return PydanticCustomError("verbund", "{message}", {"message": message})
+
+
+def _text(pattern: str, expected: str) -> Any:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise _wrong(f"'{value[:60]}' is not allowed here, expected {expected}")
+        return value
+
+    return Annotated[str, AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})]
+
+
+def _parsed(parse: Callable[[str], Any], expected: str, schema_format: str) -> BeforeValidator:
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise _wrong(f"expected {expected}, found {value!r:.60}")
+        try:
+            return parse(value)
+        except ValueError as error:
+            detail = f" ({error})" if "host bits" in str(error) else ""
+            raise _wrong(f"'{value[:60]}' is not {expected}{detail}") from None
+
+    del schema_format
+    return BeforeValidator(read)
+
+
+def _iso_date(value: str) -> date:
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError(value)
+    return date.fromisoformat(value)
+
+
+Identifier = _text(r"[a-z][a-z0-9]{0,30}", "small letters and digits, beginning with a letter, at most 31 characters")
+ShortName = _text(r"[a-z][a-z0-9]{1,5}", "two to six small letters and digits, beginning with a letter")
+RoomName = _text(r"[a-z][a-z0-9]{0,11}", "small letters and digits, beginning with a letter, at most 12 characters (r101)")
+HostLabel = _text(r"[a-z][a-z0-9-]{0,40}[a-z0-9]", "small letters, digits and hyphens, at most 42 characters")
+Dashed = _text(r"[a-z][a-z0-9-]{0,39}", "small letters, digits and hyphens, beginning with a letter")
+DeviationId = _text(r"[A-Z][A-Z0-9-]{2,39}", "capital letters, digits and hyphens, such as DEV-ERK-001")
+ControlId = _text(r"VB-[A-Z]{3}-[0-9]{3}", "the id of a control, such as VB-SSH-003")
+Mac = _text(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", "a MAC address in small letters, such as 52:54:00:12:34:56")
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+Day = Annotated[date, _parsed(_iso_date, "a date written as YYYY-MM-DD", "date")]
+Network4 = Annotated[IPv4Network, _parsed(IPv4Network, "an IPv4 network such as 10.32.0.0/16", "ipv4network")]
+Network6 = Annotated[IPv6Network, _parsed(IPv6Network, "an IPv6 network such as 2001:db8:32::/48", "ipv6network")]
+Network = Annotated[
+    IPv4Network | IPv6Network,
+    _parsed(ipaddress.ip_network, "a network such as 10.0.8.0/24 or 2001:db8::/48", "network"),
+]
+Address = Annotated[
+    ipaddress.IPv4Address | ipaddress.IPv6Address,
+    _parsed(ipaddress.ip_address, "an address such as 10.0.8.10", "address"),
+]
+Vlan = Annotated[int, Field(ge=2, le=4094)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+SwitchPort = Annotated[int, Field(ge=1, le=1000)]
+Number = Annotated[int, Field(ge=1, le=65000)]
+Settings = dict[str, Any]
+
+
+class Record(BaseModel):
+    """Base of everything that stands in a file: no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+# -- the standard ------------------------------------------------------------------------------------------------------
+
+
+class Endpoint(Record):
+    """One side of a flow. Without ``tenants`` it means the site that the other side is in."""
+
+    zones: list[str] = Field(default=[], description="whole zones")
+    classes: list[HostClass] = Field(default=[], description="all hosts of these classes")
+    profiles: list[str] = Field(default=[], description="all hosts of these profiles")
+    networks: list[str] = Field(default=[], description="named networks of the provider (provider.yml: networks)")
+    internet: bool = Field(default=False, description="all public addresses; only as a destination")
+    tenants: list[str] = Field(default=[], description="the zones, classes and profiles of these tenants")
+    sites: list[str] = Field(default=[], description="only these sites of the tenants")
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Endpoint:
+        if not (self.zones or self.classes or self.profiles or self.networks or self.internet):
+            raise _wrong("names nothing, expected zones, classes, profiles, networks or internet")
+        if self.sites and not self.tenants:
+            raise _wrong("names sites without the tenants they belong to")
+        return self
+
+
+class Flow(Record):
+    """Traffic that is allowed although the zones are closed against each other."""
+
+    id: Dashed
+    source: Endpoint = Field(alias="from")
+    to: Endpoint
+    protocol: Literal["tcp", "udp", "icmp"]
+    ports: list[Port] = []
+    owner: Text
+    reason: Text
+    kinds: list[SiteKind] = Field(default=[], description="only at sites of these kinds; empty means all")
+
+    @model_validator(mode="after")
+    def _ports_fit(self) -> Flow:
+        if (self.protocol == "icmp") == bool(self.ports):
+            raise _wrong("icmp has no ports" if self.ports else f"{self.protocol} needs at least one port")
+        return self
+
+
+class Zone(Record):
+    """A VLAN with its subnet and its side of the wall between administration and pedagogy."""
+
+    vlan: Vlan
+    title: Text
+    realm: Realm
+    rooms: bool = Field(default=False, description="every room owns a block of addresses in this zone")
+
+
+class Plan(Record):
+    """How a site's network is divided."""
+
+    length: Annotated[int, Field(ge=8, le=24)]
+    block: Annotated[int, Field(ge=8, le=256)]
+    zones: dict[str, Network4]
+
+
+class Offsets(Record):
+    """The part of a room's block that a profile owns, both ends included."""
+
+    first: Annotated[int, Field(ge=0, le=255, alias="from")]
+    last: Annotated[int, Field(ge=0, le=255, alias="to")]
+
+
+class Profile(Record):
+    """What a host is for."""
+
+    title: Text
+    host_class: HostClass = Field(alias="class")
+    zone: str
+    prefix: _text(r"[a-z]{1,4}", "one to four small letters")  # type: ignore[valid-type]
+    wired: bool = True
+    offsets: dict[str, Offsets] = Field(default={}, description="per address plan; none: hosts are numbered one by one")
+    settings: Settings = {}
+
+
+class DeviceStandard(Record):
+    """Where a kind of device lives unless the site says otherwise."""
+
+    zone: str
+    prefix: _text(r"[a-z]{1,4}", "one to four small letters")  # type: ignore[valid-type]
+
+
+class Standard(Record):
+    """The standard release: zones, address plans, flows, profiles, default settings."""
+
+    release: Text
+    slots: Annotated[int, Field(ge=1, le=255)]
+    settings: Settings = {}
+    zones: dict[str, Zone]
+    plans: dict[str, Plan]
+    devices: dict[DeviceKind, DeviceStandard]
+    profiles: dict[str, Profile]
+    flows: list[Flow]
+
+
+# -- provider, tenants, procedures, deviations -------------------------------------------------------------------------
+
+
+class Pools(Record):
+    """Address space from which tenants get their blocks."""
+
+    ipv4: list[Network4]
+    ipv6: list[Network6]
+
+
+class Services(Record):
+    """Central services that site servers and gateways use."""
+
+    log: list[Address] = []
+    time: list[Address] = []
+    dns: list[Address] = []
+
+
+class Provider(Record):
+    """inventory/provider.yml: the data centre that maintains the standard."""
+
+    id: Identifier
+    name: Text
+    contact: Text = Field(description="a role, never a person")
+    pools: Pools
+    management: list[Network] = Field(min_length=1, description="admin networks that may reach SSH of every host")
+    networks: dict[str, list[Network]] = Field(default={}, description="named networks for flows")
+    services: Services = Services()
+    flows: list[Flow] = Field(default=[], description="flows in addition to the standard's")
+
+    def named(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """The networks behind a name that flows use; ``management`` is always there."""
+        return self.management if name == "management" else self.networks[name]
+
+
+class ProfileSettings(Record):
+    """A tenant's settings for one profile."""
+
+    settings: Settings = {}
+
+
+class Tenant(Record):
+    """inventory/<tenant>/tenant.yml: one town."""
+
+    id: Identifier
+    name: Text
+    contact: Text = Field(description="a role, never a person")
+    ipv4: Network4
+    ipv6: Network6
+    settings: Settings = {}
+    profiles: dict[str, ProfileSettings] = {}
+
+
+class ProcedureFlow(Record):
+    """Traffic that a procedure needs."""
+
+    source: Endpoint = Field(alias="from")
+    to: Endpoint
+    protocol: Literal["tcp", "udp"]
+    ports: list[Port] = Field(min_length=1)
+
+
+class Procedure(Record):
+    """inventory/procedures/<id>.yml: an administrative software service (Fachverfahren)."""
+
+    id: Dashed
+    name: Text
+    vendor: Text
+    kind: Literal["web", "windows", "terminal"]
+    decision: Literal["keep", "move-can", "move-must", "new", "retire"]
+    owner: Text = Field(description="a role, never a person")
+    reason: Text
+    flows: list[ProcedureFlow] = []
+
+
+class Scope(Record):
+    """Where a deviation holds; every list narrows it, an empty scope means the whole tenant."""
+
+    sites: list[str] = []
+    rooms: list[str] = Field(default=[], description="room names, or <site short>-<room>")
+    zones: list[str] = []
+    classes: list[HostClass] = []
+    profiles: list[str] = []
+    hosts: list[str] = []
+
+
+class Deviation(Record):
+    """An accepted exception from controls, for a limited time."""
+
+    id: DeviationId
+    controls: list[ControlId] = Field(min_length=1)
+    scope: Scope = Scope()
+    owner: Text
+    reason: Text
+    compensation: Text
+    approved_by: Text | None = None
+    created: Day
+    expires: Day
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Deviation:
+        if self.expires < self.created:
+            raise _wrong(f"expires ({self.expires}) before it was created ({self.created})")
+        return self
+
+
+class Deviations(Record):
+    """inventory/<tenant>/deviations.yml."""
+
+    deviations: list[Deviation] = []
+
+
+# -- sites -------------------------------------------------------------------------------------------------------------
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+class PortSpec(Record):
+    """One switch port (with its socket), or a range of ports."""
+
+    switch: Identifier
+    port: SwitchPort | None = None
+    first: SwitchPort | None = Field(default=None, alias="from")
+    last: SwitchPort | None = Field(default=None, alias="to")
+    socket: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> PortSpec:
+        if (self.port is None) == (self.first is None) or (self.first is None) != (self.last is None):
+            raise _wrong("expected either port, or from and to")
+        if self.first is not None and self.last is not None and self.last < self.first:
+            raise _wrong(f"the range ends ({self.last}) before it begins ({self.first})")
+        return self
+
+    @property
+    def numbers(self) -> range:
+        """The ports."""
+        if self.port is not None:
+            return range(self.port, self.port + 1)
+        return range(self.first or 0, (self.last or 0) + 1)
+
+
+class Clients(Record):
+    """Equal machines of a room: ``count`` of them, or one with a name and a number."""
+
+    profile: str
+    count: Annotated[int, Field(ge=1, le=256)] | None = None
+    without: list[Number] = Field(default=[], description="numbers of machines that are gone; the others stay as they are")
+    name: HostLabel | None = None
+    number: Number | None = None
+    mac: Mac | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Clients:
+        if self.count is None and self.number is None:
+            raise _wrong("expected count, or number for a single machine")
+        if self.count is not None and (self.number is not None or self.name is not None or self.mac is not None):
+            raise _wrong("count does not go with name, number or mac; write one entry per single machine")
+        return self
+
+
+class Devices(Record):
+    """One device of a room, or ``count`` of them with consecutive numbers."""
+
+    kind: DeviceKind
+    number: Number
+    count: Annotated[int, Field(ge=1, le=250)] = 1
+    zone: str | None = None
+
+
+class Room(Record):
+    """A room; its slot is its block of addresses for ever."""
+
+    name: RoomName
+    slot: int | None = None
+    title: Text | None = None
+    building: Text | None = None
+    storey: int | None = None
+    ports: Annotated[list[PortSpec], BeforeValidator(_as_list, json_schema_input_type=PortSpec | list[PortSpec])] = []
+    clients: list[Clients] = []
+    devices: list[Devices] = []
+    settings: Settings = {}
+
+
+class Switch(Record):
+    """A switch of the site; it lives in the zone mgmt."""
+
+    name: Identifier
+    number: Number
+    platform: Literal["cisco_ios", "cisco_xe", "aruba_aoscx", "hp_procurve", "lancom_lcossx", "linux_bridge"]
+    ports: SwitchPort
+    uplink: list[SwitchPort] | SwitchPort = []
+    room: str | None = None
+
+    @property
+    def uplinks(self) -> list[int]:
+        """Ports that lead to other switches or the gateway."""
+        return self.uplink if isinstance(self.uplink, list) else [self.uplink]
+
+
+class Machine(Record):
+    """A gateway or server; its number is its address for ever."""
+
+    name: Identifier
+    number: Number
+    profile: str | None = None
+    zone: str | None = None
+    mac: Mac | None = None
+    settings: Settings = {}
+
+
+class ZoneOverride(Record):
+    """What a site does differently from the standard in one zone."""
+
+    vlan: Vlan | None = None
+    network: Network4 | None = None
+
+
+class HostOverride(Record):
+    """What is special about one host."""
+
+    mac: Mac | None = None
+    settings: Settings = {}
+
+
+class Site(Record):
+    """inventory/<tenant>/sites/<site>.yml: one building complex."""
+
+    kind: SiteKind
+    name: Text
+    short: ShortName = Field(description="first part of every host name")
+    number: Annotated[int, Field(ge=1, le=255)] = Field(description="the site's byte in the tenant's IPv6 block")
+    network: Network4
+    settings: Settings = {}
+    zones: dict[str, ZoneOverride] = {}
+    gateways: list[Machine] = []
+    servers: list[Machine] = []
+    switches: list[Switch] = []
+    rooms: list[Room] = []
+    hosts: dict[str, HostOverride] = {}
+
+
+# -- what comes out ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One managed machine.
+
+    Args:
+        name: unique in the whole inventory, safe as a DNS label.
+        room: None for gateways and servers.
+        address: IPv4 in its zone; a gateway's in the zone of its profile.
+        prefix_length: of the zone's IPv4 subnet.
+        gateway: IPv4 of the site's first gateway in the host's zone.
+        number: its place within room and profile, or its explicit number.
+    """
+
+    name: str
+    tenant: str
+    site: str
+    room: str | None
+    host_class: str
+    profile: str
+    zone: str
+    address: str
+    prefix_length: int
+    address6: str
+    gateway: str
+    mac: str | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A switch, printer, telephone, ...: has an address and a port, but no role is applied to it."""
+
+    name: str
+    tenant: str
+    site: str
+    room: str | None
+    kind: str
+    zone: str
+    address: str
+    address6: str
+    number: int
+    platform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One place that sets a value; the last one of a list wins."""
+
+    level: Level
+    value: Any
+    path: Path
+    line: int
