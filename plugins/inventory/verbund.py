@@ -36,7 +36,7 @@ options:
     default: []
     env:
       - name: VERBUND_TENANTS
-  cache:
+  compiled_cache:
     description: Keep the compiled inventory in the state directory, keyed by the content of everything it depends on.
     type: bool
     default: true
@@ -90,7 +90,7 @@ class InventoryModule(BaseInventoryPlugin):
             model = compiled(
                 source.parent,
                 [str(tenant) for tenant in self.get_option("tenants")] or None,
-                state=state if self.get_option("cache") else None,
+                state=state if self.get_option("compiled_cache") else None,
             )
             connections = Connections.load(state, (source.parent / self.get_option("connections")).absolute())
             self._fill(model, connections, path)

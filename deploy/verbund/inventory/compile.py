@@ -95,8 +95,9 @@ class _Pool:
         self._seen: dict[int, tuple[Any, int]] = {}  # by identity; the reference keeps the identity valid
 
     def add(self, value: Any) -> int:
-        if not isinstance(value, list | dict | tuple):
-            key = (type(value), value)
+        if not value or not isinstance(value, (list, dict, tuple)):
+            # Empty lists come anew for each host, so they are known by their type like scalars.
+            key = (type(value), value if value.__hash__ else ())
             position = self._scalars.get(key)
             if position is None:
                 position = self._scalars[key] = self._append(value)
@@ -215,7 +216,7 @@ def _pack(intent: Intent) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "values": pool.values,
-        "settings": [dict(shared) for shared in settings],
+        "settings": {_settings_name(dict(shared), pool.values): dict(shared) for shared in settings},
         "memberships": list(memberships),
         "names": names,
         "settings_of": settings_of,
@@ -228,8 +229,8 @@ def _pack(intent: Intent) -> dict[str, Any]:
 def _unpack(packed: Mapping[str, Any]) -> Compiled:
     values = packed["values"]
     settings = [
-        Settings(_settings_name(position, values), {key: values[index] for key, index in position.items()})
-        for position in packed["settings"]
+        Settings(name, {key: values[index] for key, index in position.items()})
+        for name, position in packed["settings"].items()
     ]
     return Compiled(
         names=packed["names"],

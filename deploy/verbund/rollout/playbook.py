@@ -8,11 +8,9 @@ file stays as the log.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,12 +20,11 @@ from typing import Any, BinaryIO
 
 from verbund.errors import UsageError
 from verbund.inventory.compile import write_atomically
+from verbund.rollout.child import Signals, last_lines, start
 from verbund.rollout.record import Failure, HostOutcome, Outcome
 
-_PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.2
 _LINE_LIMIT = 65536
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +107,8 @@ class Play:
         self._stop.unlink(missing_ok=True)
         self.events.write_bytes(b"")
         outcomes = _Outcomes(self.hosts)
-        parent = os.getpid()
-
-        def die_with_parent() -> None:
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:  # it died before we asked
-                os._exit(1)
-
-        with self.log.open("wb") as log, self.events.open("rb") as lines, self._signals() as _:
-            child = subprocess.Popen(
-                self._argv(limit),
-                cwd=self.root,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads run here
-            )
+        with self.log.open("wb") as log, self.events.open("rb") as lines, Signals(self._interrupt):
+            child = start(self._argv(limit), self.root, self._environment(), log)
             sent = 0
             while True:
                 ended = child.poll() is not None
@@ -145,13 +126,7 @@ class Play:
 
     def last_words(self) -> str:
         """The end of the log: why Ansible itself gave up."""
-        with self.log.open("rb") as stream:
-            stream.seek(max(0, self.log.stat().st_size - 4000))
-            text = stream.read().decode(errors="replace")
-        lines = [
-            line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("PLAY", "TASK", "***"))
-        ]
-        return "\n".join(lines[-12:])
+        return last_lines(self.log, ("PLAY", "TASK", "***"))
 
     def _argv(self, limit: Path) -> list[str]:
         argv = [sys.executable, "-m", "ansible", "playbook", str(self.playbook), "--limit", f"@{limit}"]
@@ -161,12 +136,7 @@ class Play:
         return argv
 
     def _environment(self) -> dict[str, str]:
-        package = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join(p for p in (package, os.environ.get("PYTHONPATH", "")) if p)
         return {
-            **os.environ,
-            "PYTHONPATH": path,
-            "PYTHONUNBUFFERED": "1",
             "ANSIBLE_CONFIG": str(self.root / "ansible.cfg"),
             "ANSIBLE_CALLBACKS_ENABLED": "verbund_progress",
             "ANSIBLE_NOCOLOR": "1",
@@ -174,29 +144,9 @@ class Play:
             "VERBUND_STOP": str(self._stop),
         }
 
-    def _signals(self) -> _Deferred:
-        return _Deferred(self._interrupt)
-
     def _interrupt(self) -> None:
         self.interrupted += 1
         self._stop.touch()
-
-
-class _Deferred:
-    """Turns SIGINT and SIGTERM into a call while it is open."""
-
-    def __init__(self, call: Callable[[], None]) -> None:
-        self._call = call
-        self._old: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> _Deferred:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._old[number] = signal.signal(number, lambda *_: self._call())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
 
 
 class _Outcomes:
