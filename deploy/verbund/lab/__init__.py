@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
+"""The lab: real Debian hosts, as virtual machines or containers, on one machine."""
+
+from __future__ import annotations
+
+from verbund.lab.hosts import LabHost
+from verbund.lab.lab import HostStatus, Lab
+
+__all__ = ["HostStatus", "Lab", "LabHost"]

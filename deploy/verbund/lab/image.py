@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The lab's Debian image: built once from packages, cached by what goes into it, never changed after.
 
-An image is a directory ``<cache>/images/<suite>-<key>-<build time>/`` with ``vmlinuz``, ``initrd`` and ``disk.raw`` for the virtual
-machines and, where root built it, ``rootfs/`` for the containers. The key is a hash of the package list, this recipe, the
-suite and the mirror's URIs. The mirror's state is left out on purpose: a point release must not cost everybody a build in
-the middle of a day; ``verbund lab up --rebuild`` fetches today's packages.
+An image is a directory ``<cache>/images/<suite>-<key>-<build time>/`` with ``vmlinuz``, ``initrd`` and ``disk.raw`` for
+the virtual machines and, where root built it, ``rootfs/`` for the containers. The key is a hash of the package list,
+this recipe, the suite and the mirror's URIs. The mirror's state is left out on purpose: a point release must not cost
+everybody a build in the middle of a day; ``verbund lab up --rebuild`` fetches today's packages.
 
 A build works in ``<cache>/images/.build-*`` and is renamed into place when complete, under a lock; what a killed build
-leaves there is removed by the next one. The builder dies with its parent (PR_SET_PDEATHSIG) in a PID and mount namespace
-of its own, so a killed controller leaves no process and no mount.
+leaves there is removed by the next one. The builder dies with its parent (PR_SET_PDEATHSIG) in a PID and mount
+namespace of its own, so a killed controller leaves no process and no mount.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from pathlib import Path
 import yaml
 
 from verbund.errors import UsageError, VerbundError
+from verbund.lab import accel
 from verbund.lab import mirror as mirrors
+from verbund.lab.tools import cache_directory, require, search_path
 
 RECIPE = 1
 """Raise it when the steps below change in a way that the hashed texts do not show."""
@@ -67,12 +69,16 @@ WantedBy=sysinit.target
 INITRD_INIT = """\
 #!/bin/busybox sh
 /bin/busybox mount -t devtmpfs devtmpfs /dev
+/bin/busybox mount -t proc proc /proc
+init=/sbin/init
+for word in $(/bin/busybox cat /proc/cmdline); do case $word in init=*) init=${word#init=} ;; esac; done
+/bin/busybox umount /proc
 /bin/busybox insmod /virtio_blk.ko
 n=0
 while [ ! -b /dev/vda ] && [ $n -lt 100 ]; do n=$((n + 1)); /bin/busybox usleep 100000; done
 /bin/busybox mount -t ext4 -o rw,errors=remount-ro /dev/vda /root || exec /bin/busybox sh
 /bin/busybox umount /dev
-exec /bin/busybox switch_root /root /sbin/init
+exec /bin/busybox switch_root /root "$init"
 """
 
 # Runs natively with the new system's directory as $1, within mmdebstrap.
@@ -82,11 +88,30 @@ root=$1
 : > "$root/etc/machine-id"
 rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/var/lib/dbus/machine-id"
 rm -f "$root"/etc/apt/apt.conf.d/99mmdebstrap
+install -D -m 755 "$VERBUND_RECIPE/warm-up" "$root/usr/lib/verbund-lab/warm-up"
 echo "PS1='\\\\h:\\\\w\\\\$ '" >> "$root/root/.bashrc"
 install -m 644 "$VERBUND_RECIPE/verbund-lab-seed.service" "$root/etc/systemd/system/"
 chroot "$root" systemctl --quiet enable verbund-lab-seed.service systemd-networkd.service ssh.service
 chroot "$root" systemctl --quiet mask sshd-keygen.service systemd-networkd-wait-online.service
+chroot "$root" ldconfig
+chroot "$root" journalctl --update-catalog
+# Nothing is left to be updated at the first boot (systemd-update-done.service(8)).
+chroot "$root" /usr/lib/systemd/systemd-update-done
 """
+
+# Compiling AppArmor's profiles takes 16 s of an emulated boot, and can only be done under the kernel they are for. It
+# is done once, while the image is built, in the place of init.
+WARM_UP = """\
+#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t securityfs securityfs /sys/kernel/security
+apparmor_parser --skip-kernel-load --write-cache --jobs=2 /etc/apparmor.d && echo verbund-warm > /dev/ttyS0
+mount -o remount,ro /
+echo o > /proc/sysrq-trigger
+sleep 60
+"""
+WARM_UP_SECONDS = 300
 
 BUILD = """\
 set -eu
@@ -97,7 +122,7 @@ rm root.tar
 kernel=$(cd rootfs/boot && ls vmlinuz-* | sort -V | tail -n 1)
 cp "rootfs/boot/$kernel" vmlinuz
 module=$(find "rootfs/usr/lib/modules/${kernel#vmlinuz-}" -name 'virtio_blk.ko*')
-mkdir initrd.d/bin initrd.d/dev initrd.d/root
+mkdir initrd.d/bin initrd.d/dev initrd.d/proc initrd.d/root
 cp rootfs/usr/bin/busybox initrd.d/bin/
 case $module in
 *.xz) xz -dc "$module" ;;
@@ -146,14 +171,6 @@ class Image:
         return self.path / "rootfs"
 
 
-def cache_directory() -> Path:
-    """Where images are kept: ``$VERBUND_CACHE``, else ``verbund`` in the user's cache directory (XDG)."""
-    named = os.environ.get("VERBUND_CACHE")
-    if named:
-        return Path(named).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "verbund"
-
-
 def packages() -> list[str]:
     """The packages of the image, from ``packages.yml``, sorted."""
     text = resources.files("verbund.lab").joinpath("packages.yml").read_text(encoding="utf-8")
@@ -169,47 +186,8 @@ def cache_key(suite: str, names: list[str], sources: list[str]) -> str:
         names: package names.
         sources: APT sources, one line each.
     """
-    parts = [RECIPE, DISK_SIZE_MIB, SEED_UNIT, INITRD_INIT, CUSTOMIZE, BUILD, suite, sorted(names), sources]
+    parts = [RECIPE, DISK_SIZE_MIB, SEED_UNIT, INITRD_INIT, CUSTOMIZE, WARM_UP, BUILD, suite, sorted(names), sources]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def require(names: list[str]) -> None:
-    """Fail with one clear message where commands are missing that the lab calls.
-
-    Args:
-        names: commands, looked up in PATH and in the system directories that a plain user's PATH lacks.
-
-    Raises:
-        UsageError: something is missing; names all of it and the packages that bring it.
-    """
-    missing = [name for name in names if shutil.which(name, path=search_path()) is None]
-    if missing:
-        wanted = " ".join(sorted({PACKAGE_OF.get(name, name) for name in missing}))
-        raise UsageError(
-            f"the lab needs commands that this machine lacks: {', '.join(missing)}",
-            f"run make setup, or: apt-get install {wanted}",
-        )
-
-
-PACKAGE_OF = {
-    "ip": "iproute2",
-    "mke2fs": "e2fsprogs",
-    "newuidmap": "uidmap",
-    "qemu-img": "qemu-utils",
-    "qemu-system-x86_64": "qemu-system-x86",
-    "setpriv": "util-linux",
-    "ssh-keygen": "openssh-client",
-    "ssh": "openssh-client",
-    "systemd-nspawn": "systemd-container",
-    "unshare": "util-linux",
-    "xz": "xz-utils",
-}
-"""Which Debian package brings a command that is not called like it."""
-
-
-def search_path() -> str:
-    """PATH with the system directories, which a plain user's shell may not have."""
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 
 def ensure(suite: str, *, rebuild: bool = False, note: Callable[[str], None] = lambda _: None) -> Image:
@@ -332,6 +310,7 @@ def _build(image: Image, suite: str, names: list[str], sources: list[str], note:
     recipe.mkdir()
     (recipe / "verbund-lab-seed.service").write_text(SEED_UNIT, encoding="utf-8")
     (recipe / "init").write_text(INITRD_INIT, encoding="utf-8")
+    (recipe / "warm-up").write_text(WARM_UP, encoding="utf-8")
     (recipe / "customize").write_text(CUSTOMIZE, encoding="utf-8")
     env = {
         "VERBUND_BUILD": str(work),
@@ -363,7 +342,57 @@ def _build(image: Image, suite: str, names: list[str], sources: list[str], note:
                     f"the lab's image could not be built: {what} failed\n    " + "\n    ".join(tail),
                     f"the whole log is {log}; check that the mirror carries {suite} and that the disk has 4 GB free",
                 )
+        _warm_up(Image(work, image.key), note)
         shutil.rmtree(recipe)
         work.rename(image.path)
     finally:
         _sweep(directory)
+
+
+def _warm_up(image: Image, note: Callable[[str], None]) -> None:
+    """Boot the image once to fill its caches. It is an image without that too, only slower to boot."""
+    if not all(shutil.which(name, path=search_path()) for name in (accel.QEMU, "qemu-img")):
+        return
+    try:
+        accelerator = accel.arguments(image.kernel, image.initrd)
+    except VerbundError as error:
+        note(f"no virtual machine can be tried here: {error.message}")
+        return
+    note("filling caches under the image's own kernel")
+    overlay, serial = image.path / "warm-up.qcow2", image.path / "warm-up.log"
+    create = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(overlay)]
+    boot = [
+        "setpriv", "--pdeathsig", "KILL", accel.QEMU, *accelerator, "-smp", "2", "-m", "1024", "-nodefaults",
+        "-no-user-config", "-display", "none", "-no-reboot", "-kernel", str(image.kernel), "-initrd", str(image.initrd),
+        "-append", "console=ttyS0 apparmor=1 security=apparmor quiet init=/usr/lib/verbund-lab/warm-up",
+        "-drive", f"if=virtio,format=qcow2,cache=unsafe,file={overlay}", "-serial", f"file:{serial}",
+    ]  # fmt: skip
+    try:
+        _quietly(create)
+        _quietly(boot)
+        if b"verbund-warm" in serial.read_bytes():
+            _quietly(["qemu-img", "commit", "-q", str(overlay)])
+        else:
+            note("caches not filled, machines will boot more slowly: the guest did not get to its end")
+    except (OSError, subprocess.SubprocessError) as error:
+        note(f"caches not filled, machines will boot more slowly: {error}")
+    finally:
+        overlay.unlink(missing_ok=True)
+        serial.unlink(missing_ok=True)
+
+
+def _quietly(command: list[str]) -> None:
+    """Run a command of the warm-up.
+
+    Raises:
+        subprocess.SubprocessError: it failed or took too long.
+    """
+    subprocess.run(
+        command,
+        check=True,
+        timeout=WARM_UP_SECONDS,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PATH": search_path()},
+    )

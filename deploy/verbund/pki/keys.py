@@ -133,11 +133,11 @@ class TenantKeys:
         Returns:
             The certificate line.
         """
-        return self._sign("user_ca", public_key, principals, validity, f"{self.tenant}:{','.join(principals)}", [])
+        return self._sign("user_ca", public_key, principals, validity)
 
     def sign_host(self, public_key: str, names: Sequence[str], validity: timedelta = timedelta(days=397)) -> str:
         """Sign a host's public key; arguments as for :meth:`sign_user`, ``names`` are the host's names."""
-        return self._sign("host_ca", public_key, names, validity, f"{self.tenant}:{names[0]}", ["-h"])
+        return self._sign("host_ca", public_key, names, validity, "-h")
 
     def ensure_automation_certificate(self, validity: timedelta = timedelta(hours=8)) -> Path:
         """A certificate for the automation key that is good for at least another hour.
@@ -179,8 +179,7 @@ class TenantKeys:
             return False
         if not isinstance(loaded, SSHCertificate) or isinstance(authority, SSHCertificate):
             return False
-        ends = datetime.fromtimestamp(loaded.valid_before, UTC) if loaded.valid_before < 2**33 else datetime.max
-        if ends.replace(tzinfo=UTC) - datetime.now(UTC) < RENEW_BEFORE:
+        if loaded.valid_before < (datetime.now(UTC) + RENEW_BEFORE).timestamp():
             return False
         return loaded.signature_key() == authority and loaded.public_key() == own
 
@@ -190,13 +189,13 @@ class TenantKeys:
         public_key: str,
         principals: Sequence[str],
         validity: timedelta,
-        identity: str,
-        options: list[str],
+        *options: str,
     ) -> str:
         bad = [name for name in principals if not re.fullmatch(r"[A-Za-z0-9._:@-]+", name)]
         if bad or not principals:
             raise UsageError(f"these cannot stand in a certificate: {bad or 'no names at all'}")
         authority_key = self.directory / authority
+        identity = f"{self.tenant}:{principals[0]}"
         age = datetime.now(UTC) - datetime.fromtimestamp(authority_key.stat().st_mtime, UTC)
         since = max(int(age.total_seconds()), 300)
         with tempfile.TemporaryDirectory(prefix="verbund-sign-") as work:

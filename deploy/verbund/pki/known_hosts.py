@@ -40,8 +40,7 @@ def render_known_hosts(authorities: Mapping[str, Iterable[str]], pinned: Iterabl
         listed = _names(names)
         if listed:
             lines.append(f"@cert-authority {listed} {_key(public_key)}")
-    for host in pinned:
-        lines.append(f"{_names(host.names)} {_key(host.public_key)}")
+    lines += [f"{_names(host.names)} {_key(host.public_key)}" for host in pinned]
     return "\n".join(lines) + "\n"
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The TLS certificate authority of a tenant (log forwarding and other host-to-host connections).
 
-Curves, hashes and extensions follow BSI TR-02102-2 (2026-01) and RFC 5280: ECDSA over P-384 for the authority, P-256 for
-hosts, SHA-384.
+Curves, hashes and extensions follow BSI TR-02102-2 (2026-01) and RFC 5280: ECDSA over P-384 for the authority, P-256
+for hosts, SHA-384.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def issue(
         else:
             loaded = serialization.load_pem_public_key(public_key.encode())
             if not isinstance(loaded, ec.EllipticCurvePublicKey):
-                raise TypeError("it is not an EC key")
+                raise TypeError("its key is not an EC key")  # noqa: TRY301 - one message for all that is off
             subject_key = loaded
         alternatives: list[x509.GeneralName] = [x509.DNSName(name)]
         alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
