@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import signal
 import sys
 import threading
@@ -250,6 +251,16 @@ def _combined(first: Outcome, second: Outcome) -> Outcome:
     )
 
 
+# What testinfra says when check_output, run_expect or run_test meet another exit status.
+_FAILED_COMMAND = re.compile(r"Unexpected exit code (-?\d+) for CommandResult\(.*?command=b?['\"](.*?)['\"], _stdout=", re.S)
+
+
+def _stderr_of(text: str) -> str:
+    said = text.rpartition("_stderr=")[2].rstrip(")\n").removeprefix("b").strip("'\"")
+    first = said.split("\\n", 1)[0]
+    return f": {first}" if first else ""
+
+
 def _verdict_of(excinfo: pytest.ExceptionInfo[BaseException], when: str | None) -> _Phase:
     error = excinfo.value
     text = str(error)
@@ -258,6 +269,8 @@ def _verdict_of(excinfo: pytest.ExceptionInfo[BaseException], when: str | None) 
     if isinstance(error, _TooLong):
         return _Phase(Verdict.NOT_EVALUATED, f"the check took longer than {CHECK_SECONDS:g} s")
     if when == "call" and isinstance(error, AssertionError | pytest.fail.Exception):
+        if failed := _FAILED_COMMAND.match(text):
+            return _Phase(Verdict.NOT_MET, "'{1}' ended with status {0}".format(*failed.groups()) + _stderr_of(text))
         # The message an author gave comes first; pytest adds its explanation of the expression behind it.
         head = text.split("\nassert ", 1)[0]
         return _Phase(Verdict.NOT_MET, head.strip() or "the check failed without a message")
