@@ -27,8 +27,8 @@ pools: {ipv4: [10.0.0.0/8], ipv6: ["2001:db8::/32"]}
 management: [10.0.8.0/24]
 networks: {proxy: [10.0.20.0/28]}
 flows:
-  - {id: proxy, from: {zones: [servers, administration, teaching]}, to: {networks: [proxy]}, protocol: tcp, ports: [3128],
-     owner: Leitstelle, reason: Internet}
+  - {id: proxy, from: {zones: [servers, administration, teaching]}, to: {networks: [proxy]}, protocol: tcp,
+     ports: [3128], owner: Leitstelle, reason: Internet}
 """
 
 
@@ -92,7 +92,9 @@ def make(target: Path, tenants: int, sites: int, hosts: int) -> Path:
         name = f"t{index + 1:03}"
         directory = inventory / name / "sites"
         directory.mkdir(parents=True)
-        text = f'id: {name}\nname: Stadt {name}\ncontact: IT\nipv4: {blocks[index]}\nipv6: "2001:db8:{index + 1:x}::/48"\n'
+        text = (
+            f'id: {name}\nname: Stadt {name}\ncontact: IT\nipv4: {blocks[index]}\nipv6: "2001:db8:{index + 1:x}::/48"\n'
+        )
         (inventory / name / "tenant.yml").write_text(SPDX + text, encoding="utf-8")
         networks = blocks[index].subnets(new_prefix=19)
         for number in range(1, sites + 1):

@@ -10,10 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from socket import AF_INET, AF_INET6, inet_ntop
+from typing import TYPE_CHECKING, TypeVar
 
-from typing import TypeVar
-
-from verbund.intent.model import Plan, Profile, Site, Standard
+if TYPE_CHECKING:
+    from verbund.intent.model import Plan, Profile, Site, Standard
 
 _Network = TypeVar("_Network", IPv4Network, IPv6Network)
 

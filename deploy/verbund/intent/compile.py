@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from verbund.errors import Finding, UsageError
 from verbund.intent import addresses
@@ -32,8 +31,10 @@ from verbund.intent.model import (
     Standard,
     Tenant,
 )
-from verbund.intent.settings import Catalogue
-from verbund.intent.yaml_source import Source
+
+if TYPE_CHECKING:
+    from verbund.intent.settings import Catalogue
+    from verbund.intent.yaml_source import Source
 
 _DIFFERENT_REALMS = {"administrative", "pedagogical"}
 
@@ -104,6 +105,7 @@ class Intent:
 
     def __init__(
         self,
+        *,
         standard: Standard,
         standard_source: Source,
         provider: Provider,
@@ -168,8 +170,8 @@ class Intent:
         """Hosts that a limit names.
 
         Args:
-            limit: ``a,b`` is a union, ``x&y`` an intersection; a term is a host name, a glob, or ``tenant:``, ``site:``,
-                ``room:``, ``profile:``, ``class:`` or ``zone:`` with a name (or glob). None means all hosts.
+            limit: ``a,b`` is a union, ``x&y`` an intersection; a term is a host name, a glob, or ``tenant:``,
+                ``site:``, ``room:``, ``profile:``, ``class:`` or ``zone:`` with a name (or glob). None means all hosts.
 
         Raises:
             UsageError: a term matches nothing.
@@ -189,7 +191,9 @@ class Intent:
 
     def _matching(self, term: str) -> set[str]:
         if not term:
-            raise UsageError("the limit has an empty term", "write for example: --limit 'site:gse&class:client,gse-gw1'")
+            raise UsageError(
+                "the limit has an empty term", "write for example: --limit 'site:gse&class:client,gse-gw1'"
+            )
         kind, colon, name = term.partition(":")
         if not colon:
             if term in self._by_name:
@@ -200,7 +204,11 @@ class Intent:
             return set(matching)
         readers: dict[str, Callable[[Host], tuple[str | None, ...]]] = {
             "tenant": lambda host: (host.tenant,),
-            "site": lambda host: (host.site, f"{host.tenant}/{host.site}", self.sites[host.tenant, host.site].record.short),
+            "site": lambda host: (
+                host.site,
+                f"{host.tenant}/{host.site}",
+                self.sites[host.tenant, host.site].record.short,
+            ),
             "room": lambda host: (
                 (host.room, f"{self.sites[host.tenant, host.site].record.short}-{host.room}") if host.room else ()
             ),
@@ -311,7 +319,9 @@ class Intent:
             index = machines.index(_machine(site.record, host))
             places.append(("host", machines[index].settings, site.source, (kind, index, "settings")))
         if host.name in site.record.hosts:
-            places.append(("host", site.record.hosts[host.name].settings, site.source, ("hosts", host.name, "settings")))
+            places.append(
+                ("host", site.record.hosts[host.name].settings, site.source, ("hosts", host.name, "settings"))
+            )
         for level, settings, source, loc in places:
             if key in settings:
                 line, _ = source.place((*loc, key), key=True)
@@ -404,9 +414,11 @@ class Intent:
         if not endpoint.tenants:
             return [here]
         return [
-            site
-            for (tenant, name), site in self.sites.items()
-            if tenant in endpoint.tenants and (not endpoint.sites or name in endpoint.sites)
+            self.sites[tenant, name]
+            for tenant in endpoint.tenants
+            if tenant in self._compiled
+            for name in self._compiled[tenant].sites
+            if not endpoint.sites or name in endpoint.sites
         ]
 
     def _applies(self, flow: _Flow, site: CompiledSite) -> bool:
@@ -422,7 +434,9 @@ class Intent:
         if endpoint.classes or endpoint.profiles:
             by_zone: dict[str, list[Any]] = {}
             for host in site.hosts:
-                if host.zone not in result and (host.host_class in endpoint.classes or host.profile in endpoint.profiles):
+                if host.zone not in result and (
+                    host.host_class in endpoint.classes or host.profile in endpoint.profiles
+                ):
                     by_zone.setdefault(host.zone, []).extend(_networks_of(host))
             result |= {zone: _compact(networks) for zone, networks in by_zone.items()}
         outside: list[str] = []
@@ -481,6 +495,9 @@ class Intent:
         own = {str(network) for host in site.hosts if host.host_class == "gateway" for network in _networks_of(host)}
         rules: list[dict[str, Any]] = []
         for flow in self._flows:
+            named = {*flow.source.tenants, *flow.to.tenants}
+            if flow.source.tenants and flow.to.tenants and site.tenant not in named:
+                continue
             merged: dict[tuple[str, ...], dict[str, None]] = {}
             for origin in self._sites_of(flow.source, site):
                 # A side without tenants is the site of the other side.

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from verbund.errors import Finding, InputError, UsageError
 from verbund.intent import addresses, settings
@@ -27,9 +26,11 @@ from verbund.intent.model import (
     Deviations,
     Device,
     Endpoint,
+    Flow,
     Host,
     Machine,
     Procedure,
+    ProcedureFlow,
     Provider,
     Room,
     Settings,
@@ -39,6 +40,9 @@ from verbund.intent.model import (
 )
 from verbund.intent.yaml_source import Source, shown
 
+if typing.TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 RESERVED_DIRECTORIES = frozenset({"procedures", "group_vars", "host_vars"})
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]{0,30}")
 _STANDARD = Path(__file__).with_name("standard.yml")
@@ -47,6 +51,7 @@ _MAX_HOST_NAME = 63
 
 R = TypeVar("R", bound=BaseModel)
 Loc = tuple[str | int, ...]
+_Names = dict[str, tuple[str, Collection[str]]]
 
 
 @lru_cache(maxsize=1)
@@ -95,18 +100,30 @@ class _Loader:
         procedures = self._procedures()
         known = {path.name for path in self._all_directories()}
         if provider is not None:
+            names: _Names = {
+                "zones": ("zone", self.standard.zones),
+                "profiles": ("profile", self.standard.profiles),
+                "networks": ("network", {"management", *provider.networks}),
+                "tenants": ("tenant", known),
+            }
             for index, flow in enumerate(provider.flows):
-                self._flow(flow.source, flow.to, provider_source, ("flows", index), provider, tenants, known)
+                self._flow(flow, provider_source, ("flows", index), names, tenants)
             for procedure, source in procedures.values():
                 for index, item in enumerate(procedure.flows):
-                    self._flow(item.source, item.to, source, ("flows", index), provider, tenants, known)
+                    self._flow(item, source, ("flows", index), names, tenants)
         self._unique_flow_names(provider, provider_source, procedures)
         if self.findings or provider is None:
             raise InputError([*self.findings, *self.warnings])
         records = {name: procedure for name, (procedure, _) in procedures.items()}
         intent = Intent(
-            self.standard, self.standard_source, provider, tenants, records, self.catalogue, self.today
-        )  # fmt: skip
+            standard=self.standard,
+            standard_source=self.standard_source,
+            provider=provider,
+            tenants=tenants,
+            procedures=records,
+            catalogue=self.catalogue,
+            today=self.today,
+        )
         intent.warnings = sorted(self.warnings)
         return intent
 
@@ -118,7 +135,9 @@ class _Loader:
         except OSError:
             return []
         return [
-            path for path in entries if path.is_dir() and path.name not in RESERVED_DIRECTORIES and path.name[0] not in "._"
+            path
+            for path in entries
+            if path.is_dir() and path.name not in RESERVED_DIRECTORIES and path.name[0] not in "._"
         ]
 
     def _tenant_directories(self, wanted: Collection[str] | None) -> list[Path]:
@@ -161,7 +180,9 @@ class _Loader:
             if path.suffix == ".yml":
                 files.append(path)
             else:
-                self._file_problem(path, "is not read: file names end in .yml here", f"rename it to {path.stem}.yml or move it away")
+                self._file_problem(
+                    path, "is not read: file names end in .yml here", f"rename it to {path.stem}.yml or move it away"
+                )
         return files
 
     def _procedures(self) -> dict[str, tuple[Procedure, Source]]:
@@ -194,9 +215,16 @@ class _Loader:
         if record is None:
             return None
         if record.id != directory.name:
-            self._at(source, ("id",), f"id '{record.id}' differs from the directory '{directory.name}'", f"write id: {directory.name}")
+            self._at(
+                source,
+                ("id",),
+                f"id '{record.id}' differs from the directory '{directory.name}'",
+                f"write id: {directory.name}",
+            )
         if record.ipv6.prefixlen != _SHORTEST_TENANT6:
-            self._at(source, ("ipv6",), f"a tenant owns a /48, found /{record.ipv6.prefixlen}", "ask the provider for a /48")
+            self._at(
+                source, ("ipv6",), f"a tenant owns a /48, found /{record.ipv6.prefixlen}", "ask the provider for a /48"
+            )
             return None
         if provider is not None:
             self._in_pool(source, "ipv4", record.ipv4, provider.pools.ipv4)
@@ -209,7 +237,11 @@ class _Loader:
         tenant = CompiledTenant(record, source)
         for path, site, site_source in sites:
             if not _IDENTIFIER.fullmatch(path.stem):
-                self._file_problem(path, f"'{path.stem}' cannot be the id of a site", "use small letters and digits, beginning with a letter")
+                self._file_problem(
+                    path,
+                    f"'{path.stem}' cannot be the id of a site",
+                    "use small letters and digits, beginning with a letter",
+                )
             elif site is not None:
                 compiled = _Placing(self, tenant, path.stem, site, site_source).run()
                 if compiled is not None:
@@ -230,16 +262,25 @@ class _Loader:
             blocks = [(getattr(tenant.record, key), tenant.source) for tenant in tenants.values()]
             for (block, source), (other, other_source) in _overlaps(blocks):
                 line, _ = other_source.place((key,))
-                self._at(source, (key,), f"{block} overlaps {other} of {other_source.name}:{line}", "every tenant owns a block of its own")
+                self._at(
+                    source,
+                    (key,),
+                    f"{block} overlaps {other} of {other_source.name}:{line}",
+                    "every tenant owns a block of its own",
+                )
 
     def _compare_sites(self, tenant: CompiledTenant) -> None:
         sites = list(tenant.sites.values())
-        for (network, source), (other, other_source) in _overlaps([(site.record.network, site.source) for site in sites]):
+        for (network, source), (other, other_source) in _overlaps(
+            [(site.record.network, site.source) for site in sites]
+        ):
             line, _ = other_source.place(("network",))
             self._at(
-                source, ("network",), f"{network} overlaps {other} of {other_source.name}:{line}",
+                source,
+                ("network",),
+                f"{network} overlaps {other} of {other_source.name}:{line}",
                 "every site has a network of its own",
-            )  # fmt: skip
+            )
         numbers: dict[int, CompiledSite] = {}
         for site in sites:
             if (first := numbers.setdefault(site.record.number, site)) is not site:
@@ -252,7 +293,10 @@ class _Loader:
     def _deviations(self, tenant: CompiledTenant, record: Deviations, source: Source, *, complete: bool) -> None:
         seen: dict[str, int] = {}
         short_rooms = {
-            name for site in tenant.sites.values() for room in site.record.rooms for name in (room.name, f"{site.record.short}-{room.name}")
+            name
+            for site in tenant.sites.values()
+            for room in site.record.rooms
+            for name in (room.name, f"{site.record.short}-{room.name}")
         }
         known: dict[str, Collection[str]] = {
             "zones": self.standard.zones,
@@ -266,12 +310,16 @@ class _Loader:
             loc: Loc = ("deviations", index)
             if (first := seen.setdefault(deviation.id, index)) != index:
                 line, _ = source.place(("deviations", first))
-                self._at(source, (*loc, "id"), f"id '{deviation.id}' is already used in line {line}", "ids are never reused")
+                self._at(
+                    source, (*loc, "id"), f"id '{deviation.id}' is already used in line {line}", "ids are never reused"
+                )
             if deviation.expires < self.today:
                 self._warn(
-                    source, (*loc, "expires"), f"deviation {deviation.id} expired on {deviation.expires} and excepts nothing any more",
+                    source,
+                    (*loc, "expires"),
+                    f"deviation {deviation.id} expired on {deviation.expires} and excepts nothing",
                     "remove it, or have it approved again with a new date",
-                )  # fmt: skip
+                )
             if self.catalogue.controls:
                 for place, control in enumerate(deviation.controls):
                     if control not in self.catalogue.controls:
@@ -281,7 +329,9 @@ class _Loader:
                     if name not in names:
                         self._unknown(source, (*loc, "scope", key, place), key.removesuffix("s"), name, names)
 
-    def _unknown(self, source: Source, loc: Loc, what: str, name: str, known: Collection[str], *, key: bool = False) -> None:
+    def _unknown(
+        self, source: Source, loc: Loc, what: str, name: str, known: Collection[str], *, key: bool = False
+    ) -> None:
         self._at(source, loc, f"{what} '{name}' is unknown", nearest(name, known), key=key)
 
     # -- settings --------------------------------------------------------------------------------------------------
@@ -289,11 +339,23 @@ class _Loader:
     def _settings(self, values: Settings, source: Source, loc: Loc) -> None:
         for name, value in values.items():
             if name.startswith("verbund_"):
-                self._at(source, (*loc, name), f"'{name}' is computed by Verbund and cannot be set", "change what it is computed from", key=True)
+                self._at(
+                    source,
+                    (*loc, name),
+                    f"'{name}' is computed by Verbund and cannot be set",
+                    "change what it is computed from",
+                    key=True,
+                )
             elif not self.catalogue.known:
                 continue
             elif (option := self.catalogue.options.get(name)) is None:
-                self._at(source, (*loc, name), f"no role has a setting '{name}'", nearest(name, self.catalogue.options), key=True)
+                self._at(
+                    source,
+                    (*loc, name),
+                    f"no role has a setting '{name}'",
+                    nearest(name, self.catalogue.options),
+                    key=True,
+                )
             else:
                 for place, message in settings.mismatches(option, value, (*loc, name)):
                     self._at(source, place, message, "the role's README and meta/argument_specs.yml describe it")
@@ -301,34 +363,40 @@ class _Loader:
     # -- flows -----------------------------------------------------------------------------------------------------
 
     def _flow(
-        self, source_end: Endpoint, to: Endpoint, source: Source, loc: Loc, provider: Provider,
-        tenants: Mapping[str, CompiledTenant], known_tenants: Collection[str],
-    ) -> None:  # fmt: skip
+        self,
+        flow: Flow | ProcedureFlow,
+        source: Source,
+        loc: Loc,
+        names: _Names,
+        tenants: Mapping[str, CompiledTenant],
+    ) -> None:
         before = len(self.findings)
-        for side, endpoint in (("from", source_end), ("to", to)):
-            checks: dict[str, tuple[str, Collection[str]]] = {
-                "zones": ("zone", self.standard.zones),
-                "profiles": ("profile", self.standard.profiles),
-                "networks": ("network", {"management", *provider.networks}),
-                "tenants": ("tenant", known_tenants),
-            }
+        for side, endpoint in (("from", flow.source), ("to", flow.to)):
+            checks = dict(names)
             if endpoint.tenants and all(name in tenants for name in endpoint.tenants):
                 checks["sites"] = ("site", {site for name in endpoint.tenants for site in tenants[name].sites})
             for key, (what, known) in checks.items():
                 for place, name in enumerate(getattr(endpoint, key)):
                     if name not in known:
                         self._unknown(source, (*loc, side, key, place), what, name, known)
-        if source_end.internet:
-            self._at(source, (*loc, "from", "internet"), "the internet cannot be the origin of a flow", "name the provider's network it comes through")
+        if flow.source.internet:
+            self._at(
+                source,
+                (*loc, "from", "internet"),
+                "the internet cannot be the origin of a flow",
+                "name the provider's network it comes through",
+            )
         if len(self.findings) == before:
-            for origin in _zones_of(source_end, self.standard):
-                for target in _zones_of(to, self.standard):
+            for origin in _zones_of(flow.source, self.standard):
+                for target in _zones_of(flow.to, self.standard):
                     realms = {self.standard.zones[origin].realm, self.standard.zones[target].realm}
                     if realms == {"administrative", "pedagogical"}:
                         self._at(
-                            source, (*loc, "to"), f"connects {origin} with {target}: administration and pedagogy never reach each other",
-                            "let both use a service of the provider instead",
-                        )  # fmt: skip
+                            source,
+                            (*loc, "to"),
+                            f"connects {origin} with {target}: these two sides never reach each other",
+                            "administration and pedagogy share only services of provider and site server",
+                        )
 
     def _unique_flow_names(
         self, provider: Provider | None, source: Source, procedures: Mapping[str, tuple[Procedure, Source]]
@@ -340,7 +408,12 @@ class _Loader:
             seen.add(flow.id)
         for name, (_, procedure_source) in procedures.items():
             if name in seen:
-                self._at(procedure_source, ("id",), f"a flow has the id '{name}' already", "choose another id for the procedure")
+                self._at(
+                    procedure_source,
+                    ("id",),
+                    f"a flow has the id '{name}' already",
+                    "choose another id for the procedure",
+                )
 
 
 class _Placing:
@@ -356,12 +429,17 @@ class _Placing:
         self.hosts: list[Host] = []
         self.devices: list[Device] = []
         self.numbers: dict[tuple[str, int], str] = {}
+        self.port_owners: dict[str, dict[int, str]] = {}
 
     def run(self) -> CompiledSite | None:
         site, block = self.site, self.tenant.record.ipv4
         fitting = True
         if not site.network.subnet_of(block):
-            self._at(("network",), f"{site.network} is outside the block of tenant {self.tenant.record.id} ({block})", "choose a network inside it")
+            self._at(
+                ("network",),
+                f"{site.network} is outside the block of tenant {self.tenant.record.id} ({block})",
+                "choose a network inside it",
+            )
             fitting = False
         found = addresses.plan_of(self.standard, site.network)
         if found is None:
@@ -385,18 +463,26 @@ class _Placing:
             self._zone_overrides()
         self.gateway = {zone: addresses.at(network, 1) for zone, network in self.networks.items()}
         self._machines()
-        ports = self._switches()
-        self._rooms(ports)
+        self._switches()
+        self._rooms()
         names = {host.name for host in self.hosts}
-        for name, override in site.hosts.items():
+        for name, special in site.hosts.items():
             if name not in names:
                 self._unknown(("hosts", name), "host", name, names, key=True)
-            self.loader._settings(override.settings, self.source, ("hosts", name, "settings"))  # noqa: SLF001
+            self.loader._settings(special.settings, self.source, ("hosts", name, "settings"))  # noqa: SLF001
         return CompiledSite(
-            self.id, self.tenant.record.id, site, self.source, self.plan_name, self.plan,
+            self.id,
+            self.tenant.record.id,
+            site,
+            self.source,
+            self.plan_name,
+            self.plan,
             {zone: (self.networks[zone], self.networks6[zone]) for zone in self.networks},
-            self.vlans, self.gateway, self.hosts, self.devices,
-        )  # fmt: skip
+            self.vlans,
+            self.gateway,
+            self.hosts,
+            self.devices,
+        )
 
     def _at(self, loc: Loc, message: str, hint: str = "", *, key: bool = False) -> None:
         self.loader._at(self.source, loc, message, hint, key=key)  # noqa: SLF001
@@ -417,16 +503,28 @@ class _Placing:
         for zone in sorted(self.vlans, key=lambda name: name in self.site.zones):
             vlan = self.vlans[zone]
             if (owner := owners.setdefault(vlan, zone)) != zone:
-                self._at(("zones", zone, "vlan"), f"VLAN {vlan} of zone {zone} is already used by zone {owner}", "choose a VLAN id of its own")
+                self._at(
+                    ("zones", zone, "vlan"),
+                    f"VLAN {vlan} of zone {zone} is already used by zone {owner}",
+                    "choose a VLAN id of its own",
+                )
         for zone, override in self.site.zones.items():
             network = override.network
             if network is None or zone not in self.networks:
                 continue
             if not network.subnet_of(self.tenant.record.ipv4):
-                self._at(("zones", zone, "network"), f"{network} is outside the tenant's block {self.tenant.record.ipv4}", "choose one inside it")
+                self._at(
+                    ("zones", zone, "network"),
+                    f"{network} is outside the tenant's block {self.tenant.record.ipv4}",
+                    "choose one inside it",
+                )
             for other, taken in self.networks.items():
                 if other != zone and network.overlaps(taken):
-                    self._at(("zones", zone, "network"), f"{network} of zone {zone} overlaps {taken} of zone {other}", "subnets of a site never overlap")
+                    self._at(
+                        ("zones", zone, "network"),
+                        f"{network} of zone {zone} overlaps {taken} of zone {other}",
+                        "subnets of a site never overlap",
+                    )
 
     # -- names and numbers -----------------------------------------------------------------------------------------
 
@@ -436,9 +534,10 @@ class _Placing:
         if source is not self.source or first is not loc:
             line, _ = source.place(first)
             self._at(
-                loc, f"the name '{name}' is used twice, first in {source.name}:{line}",
+                loc,
+                f"the name '{name}' is used twice, first in {source.name}:{line}",
                 "host names are unique in the whole inventory; change short, room or name",
-            )  # fmt: skip
+            )
         elif len(name) > _MAX_HOST_NAME:
             self._at(loc, f"the name '{name}' is longer than {_MAX_HOST_NAME} characters", "shorten it")
 
@@ -446,10 +545,16 @@ class _Placing:
         network = self.networks[zone]
         last = addresses.last_number(self.plan, network, rooms=self.standard.zones[zone].rooms)
         if number <= GATEWAY_NUMBERS:
-            self._at(loc, f"number {number} of zone {zone} is reserved for gateways", f"use {GATEWAY_NUMBERS + 1} to {last}")
+            self._at(
+                loc, f"number {number} of zone {zone} is reserved for gateways", f"use {GATEWAY_NUMBERS + 1} to {last}"
+            )
             return False
         if number > last:
-            self._at(loc, f"number {number} does not fit into zone {zone} ({network})", f"use {GATEWAY_NUMBERS + 1} to {last}")
+            self._at(
+                loc,
+                f"number {number} does not fit into zone {zone} ({network})",
+                f"use {GATEWAY_NUMBERS + 1} to {last}",
+            )
             return False
         owner = self.numbers.setdefault((zone, number), name)
         if owner != name:
@@ -462,7 +567,10 @@ class _Placing:
     def _machines(self) -> None:
         site = self.site
         first_gateway = False
-        for kind, default, host_class in (("gateways", "site-gateway", "gateway"), ("servers", "site-server", "server")):
+        for kind, default, host_class in (
+            ("gateways", "site-gateway", "gateway"),
+            ("servers", "site-server", "server"),
+        ):
             machines: list[Machine] = getattr(site, kind)
             for index, machine in enumerate(machines):
                 loc: Loc = (kind, index)
@@ -473,7 +581,11 @@ class _Placing:
                     self._unknown((*loc, "profile"), "profile", profile_name, self.standard.profiles)
                     continue
                 if profile.host_class != host_class:
-                    self._at((*loc, "profile"), f"profile '{profile_name}' is for class {profile.host_class}, not for a {host_class}", f"use {default}")
+                    self._at(
+                        (*loc, "profile"),
+                        f"profile '{profile_name}' is for class {profile.host_class}, not for a {host_class}",
+                        f"use {default}",
+                    )
                     continue
                 zone = machine.zone or profile.zone
                 if zone not in self.networks:
@@ -484,62 +596,116 @@ class _Placing:
                 if host_class == "gateway":
                     first_gateway |= machine.number == 1
                     if machine.number > GATEWAY_NUMBERS:
-                        self._at((*loc, "number"), f"gateways have the numbers 1 to {GATEWAY_NUMBERS}", "it is their address in every zone")
+                        self._at(
+                            (*loc, "number"),
+                            f"gateways have the numbers 1 to {GATEWAY_NUMBERS}",
+                            "it is their address in every zone",
+                        )
                         continue
                     if (owner := self.numbers.setdefault(("", machine.number), name)) != name:
-                        self._at((*loc, "number"), f"number {machine.number} belongs to {owner}", "every gateway has a number of its own")
+                        self._at(
+                            (*loc, "number"),
+                            f"number {machine.number} belongs to {owner}",
+                            "every gateway has a number of its own",
+                        )
                         continue
                 elif not self._claim_number(zone, machine.number, name, (*loc, "number")):
                     continue
-                self.hosts.append(self._host(name, None, host_class, profile_name, zone, machine.number, 0, machine.number, machine.number, machine.mac))
+                self.hosts.append(
+                    self._host(
+                        name=name,
+                        room=None,
+                        host_class=host_class,
+                        profile=profile_name,
+                        zone=zone,
+                        offset=machine.number,
+                        slot=0,
+                        interface=machine.number,
+                        number=machine.number,
+                        mac=machine.mac,
+                    )
+                )
         if not first_gateway:
-            self._at(("gateways",), "the site has no gateway with number 1", "add: gateways: [{name: gw1, number: 1}]", key=True)
+            self._at(
+                ("gateways",),
+                "the site has no gateway with number 1",
+                "add: gateways: [{name: gw1, number: 1}]",
+                key=True,
+            )
 
     def _host(
-        self, name: str, room: str | None, host_class: str, profile: str, zone: str,
-        offset: int, slot: int, interface: int, number: int, mac: str | None,
-    ) -> Host:  # fmt: skip
+        self,
+        *,
+        name: str,
+        room: str | None,
+        host_class: str,
+        profile: str,
+        zone: str,
+        offset: int,
+        slot: int,
+        interface: int,
+        number: int,
+        mac: str | None,
+    ) -> Host:
         network = self.networks[zone]
         if name in self.site.hosts:
             mac = self.site.hosts[name].mac or mac
         return Host(
-            name, self.tenant.record.id, self.id, room, host_class, profile, zone,
-            addresses.at(network, offset), network.prefixlen, addresses.interface6(self.networks6[zone], slot, interface),
-            self.gateway[zone], mac, number,
-        )  # fmt: skip
+            name=name,
+            tenant=self.tenant.record.id,
+            site=self.id,
+            room=room,
+            host_class=host_class,
+            profile=profile,
+            zone=zone,
+            address=addresses.at(network, offset),
+            prefix_length=network.prefixlen,
+            address6=addresses.interface6(self.networks6[zone], slot, interface),
+            gateway=self.gateway[zone],
+            mac=mac,
+            number=number,
+        )
 
     def _device(
-        self, name: str, room: str | None, kind: str, zone: str, number: int, platform: str | None = None
+        self, name: str, room: str | None, kind: str, zone: str, number: int, *, platform: str | None = None
     ) -> None:
         self.devices.append(
             Device(
-                name, self.tenant.record.id, self.id, room, kind, zone, addresses.at(self.networks[zone], number),
-                addresses.interface6(self.networks6[zone], 0, number), number, platform,
+                name,
+                self.tenant.record.id,
+                self.id,
+                room,
+                kind,
+                zone,
+                addresses.at(self.networks[zone], number),
+                addresses.interface6(self.networks6[zone], 0, number),
+                number,
+                platform,
             )
-        )  # fmt: skip
+        )
 
     # -- switches and rooms ----------------------------------------------------------------------------------------
 
-    def _switches(self) -> dict[str, dict[int, str]]:
-        """Port owners per switch: the uplinks so far."""
-        owners: dict[str, dict[int, str]] = {}
+    def _switches(self) -> None:
         rooms = {room.name for room in self.site.rooms}
         for index, switch in enumerate(self.site.switches):
             loc: Loc = ("switches", index)
             name = f"{self.site.short}-{switch.name}"
             self._claim_name(name, (*loc, "name"))
             if self._claim_number("mgmt", switch.number, name, (*loc, "number")):
-                self._device(name, switch.room, "switch", "mgmt", switch.number, switch.platform)
+                self._device(name, switch.room, "switch", "mgmt", switch.number, platform=switch.platform)
             if switch.room is not None and switch.room not in rooms:
                 self._unknown((*loc, "room"), "room", switch.room, rooms)
-            owners[switch.name] = dict.fromkeys(switch.uplinks, "the uplink")
+            self.port_owners[switch.name] = dict.fromkeys(switch.uplinks, "the uplink")
             for port in switch.uplinks:
                 if port > switch.ports:
-                    self._at((*loc, "uplink"), f"uplink {port} is beyond the {switch.ports} ports of {switch.name}", f"use 1 to {switch.ports}")
-        return owners
+                    self._at(
+                        (*loc, "uplink"),
+                        f"uplink {port} is beyond the {switch.ports} ports of {switch.name}",
+                        f"use 1 to {switch.ports}",
+                    )
 
-    def _rooms(self, owners: dict[str, dict[int, str]]) -> None:
-        sizes = {switch.name: switch.ports for switch in self.site.switches}
+    def _rooms(self) -> None:
         names: dict[str, int] = {}
         slots: dict[int, str] = {}
         for room in self.site.rooms:
@@ -550,17 +716,21 @@ class _Placing:
             loc: Loc = ("rooms", index)
             if (first := names.setdefault(room.name, index)) != index:
                 line, _ = self.source.place(("rooms", first, "name"))
-                self._at((*loc, "name"), f"room '{room.name}' is already in line {line}", "every room has a name of its own")
+                self._at(
+                    (*loc, "name"), f"room '{room.name}' is already in line {line}", "every room has a name of its own"
+                )
                 continue
             if room.settings:
                 self.loader._settings(room.settings, self.source, (*loc, "settings"))  # noqa: SLF001
             wired = self._room_devices(room, loc)
             if self._slot_fits(room, loc, slots, taken):
                 wired += self._room_clients(room, loc)
-                self._room_ports(room, loc, owners, sizes, wired)
+                self._room_ports(room, loc, wired)
 
     def _slot_fits(self, room: Room, loc: Loc, slots: Mapping[int, str], taken: set[int]) -> bool:
-        free = next((slot for slot in range(1, self.standard.slots + 1) if slot not in slots and slot not in taken), None)
+        free = next(
+            (slot for slot in range(1, self.standard.slots + 1) if slot not in slots and slot not in taken), None
+        )
         hint = f"the next free slot is {free}" if free else f"all {self.standard.slots} slots are in use"
         if room.slot is None:
             if free:
@@ -608,33 +778,54 @@ class _Placing:
                 key = "count" if entry.count is not None else "number"
                 self._at(
                     (*place, key),
-                    f"{numbers[-1]} machines of profile {entry.profile}, but a room's block holds {space} in the plan '{self.plan_name}'",
+                    f"{numbers[-1]} machines of profile {entry.profile}, but the block of a room holds {space} "
+                    f"(address plan '{self.plan_name}')",
                     "split the room into two slots" + ("" if self.plan_name == "large" else ", or give the site a /16"),
                 )
                 continue
             network = self.networks[profile.zone]
-            if addresses.room_offset(self.plan, self.plan_name, profile, room.slot or 0, space) >= network.num_addresses - 1:
-                self._at((*loc, "slot"), f"slot {room.slot} does not fit into zone {profile.zone} ({network})", "use a smaller slot or a larger subnet")
+            if (
+                addresses.room_offset(self.plan, self.plan_name, profile, room.slot or 0, space)
+                >= network.num_addresses - 1
+            ):
+                self._at(
+                    (*loc, "slot"),
+                    f"slot {room.slot} does not fit into zone {profile.zone} ({network})",
+                    "use a smaller slot or a larger subnet",
+                )
                 continue
             first = profile.offsets[self.plan_name].first
             for number in numbers:
                 if (earlier := owners.setdefault((entry.profile, number), index)) != index:
                     line, _ = self.source.place((*loc, "clients", earlier))
-                    self._at(place, f"number {number} of profile {entry.profile} is already used in line {line}", "numbers are unique per room and profile")
+                    self._at(
+                        place,
+                        f"number {number} of profile {entry.profile} is already used in line {line}",
+                        "numbers are unique per room and profile",
+                    )
                     break
                 name = f"{self.site.short}-{entry.name or f'{room.name}-{profile.prefix}{number:02}'}"
                 self._claim_name(name, place)
                 offset = addresses.room_offset(self.plan, self.plan_name, profile, room.slot or 0, number)
                 self.hosts.append(
                     self._host(
-                        name, room.name, profile.host_class, entry.profile, profile.zone,
-                        offset, room.slot or 0, first + number, number, entry.mac,
+                        name=name,
+                        room=room.name,
+                        host_class=profile.host_class,
+                        profile=entry.profile,
+                        zone=profile.zone,
+                        offset=offset,
+                        slot=room.slot or 0,
+                        interface=first + number,
+                        number=number,
+                        mac=entry.mac,
                     )
-                )  # fmt: skip
+                )
             wired += len(numbers) if profile.wired else 0
         return wired
 
-    def _room_ports(self, room: Room, loc: Loc, owners: dict[str, dict[int, str]], sizes: Mapping[str, int], wired: int) -> None:
+    def _room_ports(self, room: Room, loc: Loc, wired: int) -> None:
+        sizes = {switch.name: switch.ports for switch in self.site.switches}
         count = 0
         for index, spec in enumerate(room.ports):
             place: Loc = (*loc, "ports", index)
@@ -644,12 +835,18 @@ class _Placing:
                 continue
             key = "port" if spec.port is not None else "to"
             if spec.numbers[-1] > sizes[spec.switch]:
-                self._at((*place, key), f"port {spec.numbers[-1]} is beyond the {sizes[spec.switch]} ports of {spec.switch}", f"use 1 to {sizes[spec.switch]}")
+                self._at(
+                    (*place, key),
+                    f"port {spec.numbers[-1]} is beyond the {sizes[spec.switch]} ports of {spec.switch}",
+                    f"use 1 to {sizes[spec.switch]}",
+                )
             for port in spec.numbers:
                 count += 1
-                owner = owners[spec.switch].setdefault(port, f"room '{room.name}' (entry {index})")
+                owner = self.port_owners[spec.switch].setdefault(port, f"room '{room.name}' (entry {index})")
                 if owner != f"room '{room.name}' (entry {index})":
-                    self._at(place, f"port {port} of {spec.switch} is already used by {owner}", "a port serves one socket")
+                    self._at(
+                        place, f"port {port} of {spec.switch} is already used by {owner}", "a port serves one socket"
+                    )
                     break
         if count < wired:
             what = f"room '{room.name}' has {wired} wired clients and devices"
@@ -691,7 +888,11 @@ def _zones_of(endpoint: Endpoint, standard: Standard) -> Iterator[str]:
 def _validated(kind: type[R], source: Source) -> R | None:
     """Validate a file's value; note every problem at its place."""
     if source.value is not None and not isinstance(source.value, dict):
-        source.add((), f"expected keys and values, found {settings.described(source.value)}", f"verbund schema {kind.__name__.lower()} shows the keys")
+        source.add(
+            (),
+            f"expected keys and values, found {settings.described(source.value)}",
+            f"verbund schema {kind.__name__.lower()} shows the keys",
+        )
         return None
     try:
         return kind.model_validate(source.value or {})
@@ -699,6 +900,16 @@ def _validated(kind: type[R], source: Source) -> R | None:
         for detail in error.errors(include_url=False):
             _explain(kind, source, detail)
         return None
+
+
+_TYPE_WORDS = {
+    "string_type": ("text", ""),
+    "int_type": ("a whole number", "write it without quotes"),
+    "bool_type": ("true or false", "write true or false"),
+    "list_type": ("a list", "write it as [one, two]"),
+    "dict_type": ("keys and values", "write it as {key: value}"),
+    "model_type": ("keys and values", "write it as {key: value}"),
+}
 
 
 def _explain(kind: type[BaseModel], source: Source, detail: ErrorDetails) -> None:
@@ -715,17 +926,11 @@ def _explain(kind: type[BaseModel], source: Source, detail: ErrorDetails) -> Non
             options = [word.strip() for word in re.split(r",| or ", expected) if word.strip()]
             hint = nearest(value, options) if isinstance(value, str) else ""
             source.add(loc, f"{settings.described(value)} is not possible for '{name}', expected {expected}", hint)
-        case "string_type":
-            hint = f'put it in quotes: "{value}"' if isinstance(value, int | float) else ""
-            source.add(loc, f"'{name}' is {settings.described(value)}, expected text", hint)
-        case "int_type" | "int_from_float":
-            source.add(loc, f"'{name}' is {settings.described(value)}, expected a whole number", "write it without quotes")
-        case "bool_type":
-            source.add(loc, f"'{name}' is {settings.described(value)}, expected true or false", "write true or false")
-        case "list_type":
-            source.add(loc, f"'{name}' is {settings.described(value)}, expected a list", "write it as [one, two]")
-        case "dict_type" | "model_type" | "model_attributes_type":
-            source.add(loc, f"'{name}' is {settings.described(value)}, expected keys and values", "write it as {key: value}")
+        case known_type if known_type in _TYPE_WORDS:
+            expected, hint = _TYPE_WORDS[known_type]
+            if known_type == "string_type" and isinstance(value, int | float):
+                hint = f'put it in quotes: "{value}"'
+            source.add(loc, f"'{name}' is {settings.described(value)}, expected {expected}", hint)
         case "greater_than_equal" | "less_than_equal":
             bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
             source.add(loc, f"'{name}' is {value}, expected {bound}")
@@ -751,7 +956,12 @@ def _records_at(kind: Any, loc: Iterable[str | int]) -> set[type[BaseModel]]:
         following: set[Any] = set()
         for item in current:
             if isinstance(item, type) and issubclass(item, BaseModel):
-                following |= {inner for name, info in item.model_fields.items() if (info.alias or name) == step for inner in _inner(info.annotation)}
+                following |= {
+                    inner
+                    for name, info in item.model_fields.items()
+                    if (info.alias or name) == step
+                    for inner in _inner(info.annotation)
+                }
             else:
                 following.add(item)
         current = following or current

@@ -15,8 +15,16 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, core_schema
 
 HostClass = Literal["client", "laptop", "server", "gateway"]
 DeviceKind = Literal["printer", "ap", "phone", "camera", "display", "controller"]
@@ -32,18 +40,32 @@ def _wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError("verbund", "{message}", {"message": message})
 
 
-def _text(pattern: str, expected: str) -> Any:
-    compiled = re.compile(pattern)
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """Text that must match a pattern as a whole, with words for what is expected."""
 
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise _wrong(f"'{value[:60]}' is not allowed here, expected {expected}")
-        return value
+    pattern: str
+    expected: str
 
-    return Annotated[str, AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})]
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Check after pydantic has made sure that it is text."""
+        compiled = re.compile(self.pattern)
+
+        def check(value: str) -> str:
+            if not compiled.fullmatch(value):
+                raise _wrong(f"'{value[:60]}' is not allowed here, expected {self.expected}")
+            return value
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Name the pattern to editors."""
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "description": self.expected}
 
 
-def _parsed(parse: Callable[[str], Any], expected: str, schema_format: str) -> BeforeValidator:
+def _parsed(parse: Callable[[str], Any], expected: str) -> BeforeValidator:
     def read(value: Any) -> Any:
         if not isinstance(value, str):
             raise _wrong(f"expected {expected}, found {value!r:.60}")
@@ -53,8 +75,7 @@ def _parsed(parse: Callable[[str], Any], expected: str, schema_format: str) -> B
             detail = f" ({error})" if "host bits" in str(error) else ""
             raise _wrong(f"'{value[:60]}' is not {expected}{detail}") from None
 
-    del schema_format
-    return BeforeValidator(read)
+    return BeforeValidator(read, json_schema_input_type=Annotated[str, Field(description=expected)])
 
 
 def _iso_date(value: str) -> date:
@@ -63,25 +84,39 @@ def _iso_date(value: str) -> date:
     return date.fromisoformat(value)
 
 
-Identifier = _text(r"[a-z][a-z0-9]{0,30}", "small letters and digits, beginning with a letter, at most 31 characters")
-ShortName = _text(r"[a-z][a-z0-9]{1,5}", "two to six small letters and digits, beginning with a letter")
-RoomName = _text(r"[a-z][a-z0-9]{0,11}", "small letters and digits, beginning with a letter, at most 12 characters (r101)")
-HostLabel = _text(r"[a-z][a-z0-9-]{0,40}[a-z0-9]", "small letters, digits and hyphens, at most 42 characters")
-Dashed = _text(r"[a-z][a-z0-9-]{0,39}", "small letters, digits and hyphens, beginning with a letter")
-DeviationId = _text(r"[A-Z][A-Z0-9-]{2,39}", "capital letters, digits and hyphens, such as DEV-ERK-001")
-ControlId = _text(r"VB-[A-Z]{3}-[0-9]{3}", "the id of a control, such as VB-SSH-003")
-Mac = _text(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", "a MAC address in small letters, such as 52:54:00:12:34:56")
+Identifier = Annotated[
+    str, Spelling(r"[a-z][a-z0-9]{0,30}", "small letters and digits, beginning with a letter, at most 31 characters")
+]
+ShortName = Annotated[
+    str, Spelling(r"[a-z][a-z0-9]{1,5}", "two to six small letters and digits, beginning with a letter")
+]
+NamePrefix = Annotated[str, Spelling(r"[a-z]{1,4}", "one to four small letters")]
+RoomName = Annotated[
+    str,
+    Spelling(r"[a-z][a-z0-9]{0,11}", "small letters and digits, beginning with a letter, at most 12 characters (r101)"),
+]
+HostLabel = Annotated[
+    str, Spelling(r"[a-z][a-z0-9-]{0,40}[a-z0-9]", "small letters, digits and hyphens, at most 42 characters")
+]
+Dashed = Annotated[str, Spelling(r"[a-z][a-z0-9-]{0,39}", "small letters, digits and hyphens, beginning with a letter")]
+DeviationId = Annotated[
+    str, Spelling(r"[A-Z][A-Z0-9-]{2,39}", "capital letters, digits and hyphens, such as DEV-ERK-001")
+]
+ControlId = Annotated[str, Spelling(r"VB-[A-Z]{3}-[0-9]{3}", "the id of a control, such as VB-SSH-003")]
+Mac = Annotated[
+    str, Spelling(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", "a MAC address in small letters, such as 52:54:00:12:34:56")
+]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
-Day = Annotated[date, _parsed(_iso_date, "a date written as YYYY-MM-DD", "date")]
-Network4 = Annotated[IPv4Network, _parsed(IPv4Network, "an IPv4 network such as 10.32.0.0/16", "ipv4network")]
-Network6 = Annotated[IPv6Network, _parsed(IPv6Network, "an IPv6 network such as 2001:db8:32::/48", "ipv6network")]
+Day = Annotated[date, _parsed(_iso_date, "a date written as YYYY-MM-DD")]
+Network4 = Annotated[IPv4Network, _parsed(IPv4Network, "an IPv4 network such as 10.32.0.0/16")]
+Network6 = Annotated[IPv6Network, _parsed(IPv6Network, "an IPv6 network such as 2001:db8:32::/48")]
 Network = Annotated[
     IPv4Network | IPv6Network,
-    _parsed(ipaddress.ip_network, "a network such as 10.0.8.0/24 or 2001:db8::/48", "network"),
+    _parsed(ipaddress.ip_network, "a network such as 10.0.8.0/24 or 2001:db8::/48"),
 ]
 Address = Annotated[
     ipaddress.IPv4Address | ipaddress.IPv6Address,
-    _parsed(ipaddress.ip_address, "an address such as 10.0.8.10", "address"),
+    _parsed(ipaddress.ip_address, "an address such as 10.0.8.10"),
 ]
 Vlan = Annotated[int, Field(ge=2, le=4094)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -168,7 +203,7 @@ class Profile(Record):
     title: Text
     host_class: HostClass = Field(alias="class")
     zone: str
-    prefix: _text(r"[a-z]{1,4}", "one to four small letters")  # type: ignore[valid-type]
+    prefix: NamePrefix
     wired: bool = True
     offsets: dict[str, Offsets] = Field(default={}, description="per address plan; none: hosts are numbered one by one")
     settings: Settings = {}
@@ -178,7 +213,7 @@ class DeviceStandard(Record):
     """Where a kind of device lives unless the site says otherwise."""
 
     zone: str
-    prefix: _text(r"[a-z]{1,4}", "one to four small letters")  # type: ignore[valid-type]
+    prefix: NamePrefix
 
 
 class Standard(Record):
@@ -343,7 +378,9 @@ class Clients(Record):
 
     profile: str
     count: Annotated[int, Field(ge=1, le=256)] | None = None
-    without: list[Number] = Field(default=[], description="numbers of machines that are gone; the others stay as they are")
+    without: list[Number] = Field(
+        default=[], description="numbers of machines that are gone; the others stay as they are"
+    )
     name: HostLabel | None = None
     number: Number | None = None
     mac: Mac | None = None

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "str": (str,), "path": (str,), "int": (int,), "float": (int, float), "bool": (bool,), "list": (list,), "dict": (dict,),
+    "str": (str,), "path": (str,), "int": (int,), "float": (int, float), "bool": (bool,), "list": (list,),
+    "dict": (dict,),
 }  # fmt: skip
 _WORDS = {
     "str": "text", "path": "a path", "int": "a whole number", "float": "a number", "bool": "true or false",
@@ -72,14 +73,18 @@ def _catalogue(stamps: tuple[tuple[Path, int, int], ...]) -> Catalogue:
             main = (value.get("argument_specs") or {}).get("main") or {}
             options.update({name: option or {} for name, option in (main.get("options") or {}).items()})
         elif path.name == "controls.yml":
-            controls.update(str(item["id"]) for item in value.get("controls") or () if isinstance(item, dict) and "id" in item)
+            controls.update(
+                str(item["id"]) for item in value.get("controls") or () if isinstance(item, dict) and "id" in item
+            )
         else:
             for key, _child in node.value:
                 defaults[key.value] = (value.get(key.value), path, key.start_mark.line + 1)
     return Catalogue(options, defaults, frozenset(controls), known=bool(options))
 
 
-def mismatches(option: dict[str, Any], value: Any, loc: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def mismatches(
+    option: dict[str, Any], value: Any, loc: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Compare a value with a role's argument specification.
 
     Args:
@@ -93,10 +98,6 @@ def mismatches(option: dict[str, Any], value: Any, loc: tuple[str | int, ...]) -
     kind = option.get("type", "str")
     name = loc[-1]
     expected = _TYPES.get(kind)
-    if value is None:
-        if option.get("required") or expected is not None:
-            yield loc, f"'{name}' has no value, expected {_WORDS.get(kind, kind)}"
-        return
     if expected is not None and (not isinstance(value, expected) or (isinstance(value, bool) and kind != "bool")):
         yield loc, f"'{name}' is {described(value)}, expected {_WORDS[kind]}"
         return
@@ -109,14 +110,20 @@ def mismatches(option: dict[str, Any], value: Any, loc: tuple[str | int, ...]) -
         for index, item in enumerate(value):
             yield from mismatches(inner, item, (*loc, index))
     elif isinstance(value, dict) and (options := option.get("options")):
-        for key, item in value.items():
-            if key not in options:
-                yield (*loc, key), f"unknown key '{key}', expected one of: {', '.join(options)}"
-            else:
-                yield from mismatches(options[key] or {}, item, (*loc, key))
-        for key, inner in options.items():
-            if (inner or {}).get("required") and key not in value:
-                yield loc, f"key '{key}' is missing"
+        yield from _key_mismatches(options, value, loc)
+
+
+def _key_mismatches(
+    options: dict[str, Any], value: dict[str, Any], loc: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for key, item in value.items():
+        if key not in options:
+            yield (*loc, key), f"unknown key '{key}', expected one of: {', '.join(options)}"
+        else:
+            yield from mismatches(options[key] or {}, item, (*loc, key))
+    for key, inner in options.items():
+        if (inner or {}).get("required") and key not in value:
+            yield loc, f"key '{key}' is missing"
 
 
 def described(value: Any) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.cyaml import CParser
+from yaml._yaml import CParser
 
 from verbund.errors import Finding
 
@@ -52,6 +52,17 @@ class _Composer(CParser):
         pass
 
 
+class _RefusedError(Exception):
+    """Ends the reading of one file."""
+
+    def __init__(self, message: str, hint: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.line = line
+        self.column = column
+
+
 class Source:
     """One file: its text while it is needed for messages, its value, its problems.
 
@@ -69,17 +80,20 @@ class Source:
         self.value: Any = None
         self._node: yaml.Node | None = None
         self._text = ""
-        text = self._read(root)
-        if text is not None:
-            self._text = text
-            self._parse(text)
+        try:
+            self._text = self._read(root)
+            self._parse(self._text)
+        except _RefusedError as refusal:
+            self.findings.append(Finding(self.name, refusal.line, refusal.column, refusal.message, refusal.hint))
 
     @property
     def usable(self) -> bool:
         """Whether the file could be read and holds one clean document."""
         return not self.findings
 
-    def add(self, loc: Sequence[str | int], message: str, hint: str = "", *, key: bool = False, warning: bool = False) -> None:
+    def add(
+        self, loc: Sequence[str | int], message: str, hint: str = "", *, key: bool = False, warning: bool = False
+    ) -> None:
         """Note a problem at a place in the document.
 
         Args:
@@ -92,7 +106,9 @@ class Source:
         line, column = self.place(loc, key=key)
         self.findings.append(Finding(self.name, line, column, message, hint, warning))
 
-    def finding(self, loc: Sequence[str | int], message: str, hint: str = "", *, key: bool = False, warning: bool = False) -> Finding:
+    def finding(
+        self, loc: Sequence[str | int], message: str, hint: str = "", *, key: bool = False, warning: bool = False
+    ) -> Finding:
         """Like :meth:`add`, but only returns the finding."""
         line, column = self.place(loc, key=key)
         return Finding(self.name, line, column, message, hint, warning)
@@ -120,39 +136,32 @@ class Source:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def _read(self, root: Path | None) -> str | None:
+    def _read(self, root: Path | None) -> str:
         try:
             if root is not None and self.path.is_symlink():
                 target = self.path.resolve(strict=True)
                 if not target.is_relative_to(root.resolve()):
-                    return self._refuse("is a symbolic link that leaves the inventory", "put the file itself here")
+                    raise _RefusedError("is a symbolic link that leaves the inventory", "put the file itself here")
             # O_NONBLOCK: a named pipe must not hang the command.
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except (OSError, RuntimeError, ValueError) as error:
-            return self._refuse(*_why(error))
-        with os.fdopen(descriptor, "rb") as file:
-            try:
+            with os.fdopen(descriptor, "rb") as file:
                 mode = os.fstat(descriptor).st_mode
-                if stat.S_ISDIR(mode):
-                    return self._refuse("is a directory, expected a file", "remove it or rename it")
                 if not stat.S_ISREG(mode):
-                    return self._refuse("is not a regular file", "remove it or rename it")
+                    what = "a directory" if stat.S_ISDIR(mode) else "something else"
+                    raise _RefusedError(f"is {what}, expected a file", "remove it or rename it")
                 raw = file.read(MAX_BYTES + 1)
-            except OSError as error:
-                return self._refuse(*_why(error))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise _RefusedError(*_why(error)) from None
         if len(raw) > MAX_BYTES:
-            return self._refuse("is larger than 1 MiB, the limit for intent", "split it: one file per site, one per tenant")
+            hint = "split it: one file per site, one per tenant"
+            raise _RefusedError("is larger than 1 MiB, the limit for intent", hint)
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
-            column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+            column = error.start - raw.rfind(b"\n", 0, error.start)
             message = f"is not UTF-8 text (byte 0x{raw[error.start]:02x})"
-            self.findings.append(Finding(self.name, line, column, message, "save the file as UTF-8 in your editor"))
-            return None
-
-    def _refuse(self, message: str, hint: str) -> None:
-        self.findings.append(Finding(self.name, 0, 0, message, hint))
+            raise _RefusedError(message, "save the file as UTF-8 in your editor", line, column) from None
 
     # -- parsing ---------------------------------------------------------------------------------------------------
 
@@ -167,50 +176,36 @@ class Source:
         try:
             if _SPECIAL.search(text):
                 self._refuse_special(text)
-            if self.findings:
-                return
             if text.count("[") + text.count("{") > _BRACKETS_WITHOUT_DOUBT or _CHAIN.search(text):
                 self._refuse_depth(text)
-                if self.findings:
-                    return
-            node = _compose(text)
+            node = None if self.findings else _compose(text)
         except yaml.MarkedYAMLError as error:
-            self._broken(error)
-            return
+            raise _broken(error) from None
         except yaml.reader.ReaderError as error:
-            line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else 0
-            self.findings.append(Finding(self.name, line, 0, f"holds a character that YAML forbids: {error.reason}", "remove it"))
-            return
+            line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else 1
+            message = f"holds a character that YAML forbids: {error.reason}"
+            raise _RefusedError(message, "remove the character", line, 1) from None
         except (yaml.YAMLError, RecursionError, ValueError) as error:
-            self.findings.append(Finding(self.name, 1, 1, f"cannot be read as YAML: {error}", "check the syntax"))
+            raise _RefusedError(f"cannot be read as YAML: {error}", "check the syntax", 1, 1) from None
+        if self.findings:
             return
         if node is None:
-            self.findings.append(Finding(self.name, 1, 1, "is empty", "verbund init writes a file to start from"))
-            return
+            raise _RefusedError("is empty", "verbund init writes a file to start from", 1, 1)
         self.value = self._build(node, 0)
         if _JINJA.search(text):
             self._refuse_templates(node)
         # Nodes are ten times the size of the text; composed again only where a message needs a place.
         self._node = node if self.findings else None
 
-    def _broken(self, error: yaml.MarkedYAMLError) -> None:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        problem = error.problem or "cannot be read as YAML"
-        if "but found another document" in problem:
-            message, hint = "holds more than one YAML document", "remove the line '---' and split the file"
-        else:
-            context = f" {error.context}" if error.context else ""
-            message = f"is not valid YAML{context}: {problem}"
-            hint = "check indentation, quotes and brackets at this place and the line above"
-        self.findings.append(Finding(self.name, line, column, message, hint))
-
     def _refuse_special(self, text: str) -> None:
         """Find anchors, aliases, tags and directives from tokens, before anything is expanded."""
         words = {
             yaml.AnchorToken: ("anchors (&name) are not allowed in intent", "write the value out where it is needed"),
             yaml.AliasToken: ("aliases (*name) are not allowed in intent", "write the value out where it is needed"),
-            yaml.TagToken: ("tags (!name) are not allowed in intent", "remove the tag; quote a text that begins with '!'"),
+            yaml.TagToken: (
+                "tags (!name) are not allowed in intent",
+                "remove the tag; quote a text that begins with '!'",
+            ),
             yaml.DirectiveToken: ("directives (%NAME) are not allowed in intent", "remove the line"),
         }
         for token in yaml.scan(text, Loader=yaml.CSafeLoader):
@@ -220,13 +215,16 @@ class Source:
 
     def _refuse_depth(self, text: str) -> None:
         depth = 0
+        event: Any
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_DEPTH:
                     mark = event.start_mark
                     message = f"is nested deeper than {MAX_DEPTH} levels"
-                    self.findings.append(Finding(self.name, mark.line + 1, mark.column + 1, message, "check the brackets"))
+                    self.findings.append(
+                        Finding(self.name, mark.line + 1, mark.column + 1, message, "check the brackets")
+                    )
                     return
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
@@ -239,38 +237,39 @@ class Source:
                 hint = "write the plain value; what needs computing belongs into a role"
                 self.findings.append(Finding(self.name, mark.line + 1, mark.column + 1, message, hint))
 
-    def _problem(self, node: yaml.Node, message: str, hint: str) -> None:
+    def _problem(self, node: Any, message: str, hint: str) -> None:
         mark = node.start_mark
         self.findings.append(Finding(self.name, mark.line + 1, mark.column + 1, message, hint))
 
     def _build(self, node: yaml.Node, depth: int) -> Any:
-        kind = type(node)
-        if kind is yaml.ScalarNode:
+        if isinstance(node, yaml.ScalarNode):
             value = node.value
-            if node.style:
+            if node.style:  # quoted or a block: always text
                 return value
             if value in _CONSTANTS:
                 return _CONSTANTS[value]
-            if value[0] in "0123456789+-.":
-                return self._number(node, value)
-            return value
+            return self._number(node, value) if value[0] in "0123456789+-." else value
         if depth > MAX_DEPTH:
             self._problem(node, f"is nested deeper than {MAX_DEPTH} levels", "intent needs six at most")
             return None
-        if kind is yaml.SequenceNode:
+        if isinstance(node, yaml.SequenceNode):
             return [self._build(item, depth + 1) for item in node.value]
+        return self._mapping(node, depth)
+
+    def _mapping(self, node: yaml.Node, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = key_node.value
-            if type(key_node) is not yaml.ScalarNode:
-                self._problem(key_node, "a list or mapping is used as a key, expected text", "check brackets and colons")
-                continue
-            if key in result:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._problem(
+                    key_node, "a list or mapping is used as a key, expected text", "check brackets and colons"
+                )
+            elif key in result:
                 first = next(other for other, _ in node.value if other.value == key)
                 where = f"first in line {first.start_mark.line + 1}"
                 self._problem(key_node, f"key '{key}' stands twice here ({where})", "keep one of the two")
-                continue
-            result[key] = self._build(value_node, depth + 1)
+            else:
+                result[key] = self._build(value_node, depth + 1)
         return result
 
     def _number(self, node: yaml.Node, text: str) -> Any:
@@ -310,6 +309,19 @@ def _scalars(node: yaml.Node) -> Iterable[yaml.ScalarNode]:
         else:
             for pair in current.value:
                 pending.extend(pair)
+
+
+def _broken(error: yaml.MarkedYAMLError) -> _RefusedError:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    problem = error.problem or "cannot be read as YAML"
+    if "but found another document" in problem:
+        return _RefusedError(
+            "holds more than one YAML document", "remove the line '---' and split the file", line, column
+        )
+    context = f" {error.context}" if error.context else ""
+    message = f"is not valid YAML{context}: {problem}"
+    return _RefusedError(message, "check indentation, quotes and brackets here and in the line above", line, column)
 
 
 def _why(error: Exception) -> tuple[str, str]:
