@@ -19,16 +19,17 @@ from pyinfra.api.exceptions import ConnectError, OperationError
 from pyinfra.operations import python
 
 from verbund.inventory import Connections
-from verbund.inventory.pyinfra_ssh import project, read_bounded, sections, tell
+from verbund.inventory.pyinfra_ssh import one_at_a_time, project, read_bounded, sections, tell
+from verbund.lab import Lab
 from verbund.pki import TenantKeys
 from verbund.rollout import enrolment as e
 
-_project = project()
-_connections = Connections.load(_project.state)
+_state = project().state
+_connections = Connections.load(_state)
 
 
 def _wanted():
-    keys = TenantKeys.ensure(_project.state, host.data.verbund_tenant)
+    keys = TenantKeys.ensure(_state, host.data.verbund_tenant)
     bootstrap = _connections.bootstrap_for(host.name)
     return e.Wanted(
         name=host.name,
@@ -71,7 +72,7 @@ def _fail(text):
 def _sign(wanted):
     """Sign what the host showed over the pinned connection; no private key travels."""
     seen = _probe(wanted)
-    keys = TenantKeys.ensure(_project.state, host.data.verbund_tenant)
+    keys = TenantKeys.ensure(_state, host.data.verbund_tenant)
     try:
         certificate = keys.sign_host(seen[f"{e.HOST_KEY}.pub"], [wanted.name, wanted.address])
         tls = keys.issue_tls(wanted.name, [wanted.address], seen["tls_public"])
@@ -91,10 +92,18 @@ def _confirm(wanted):
         )
 
 
+def _tell_lab():
+    """The lab reaches an enrolled host as the automation from now on."""
+    if host.data.get("ansible_user") == "root" and host.name in _connections.lab:
+        with one_at_a_time:
+            Lab(_state).mark_enrolled(host.name)
+
+
 def _finish(wanted):
     left = e.lacks(_probe(wanted), wanted)
     if left:
         _fail(f"{host.name} still lacks: {', '.join(left)}")
+    _tell_lab()
     tell(host.name, "changed", "enrolled")
 
 
@@ -127,4 +136,5 @@ if _missing:
     # After the bootstrap key is gone this connection, opened with it, still lives; the next one cannot.
     python.call(name="Check that nothing is missing", function=_finish, wanted=_want)
 else:
+    _tell_lab()
     tell(host.name, "unchanged", "already enrolled")

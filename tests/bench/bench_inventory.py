@@ -55,7 +55,9 @@ def write_yaml(inventory: Path, target: Path) -> str:
             return True
 
     with target.open("w", encoding="utf-8") as stream:
-        yaml.dump({"all": {"hosts": hosts, "children": groups}}, stream, Dumper=Plain, allow_unicode=True, sort_keys=False)
+        yaml.dump(
+            {"all": {"hosts": hosts, "children": groups}}, stream, Dumper=Plain, allow_unicode=True, sort_keys=False
+        )
     return model.names[-1]
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 Limit = Annotated[
     str | None,
-    typer.Option("--limit", "-l", help="Which hosts: names, globs, tenant:T, site:S, room:R, profile:P, class:C; a,b or a&b."),
+    typer.Option(
+        "--limit", "-l", help="Which hosts: names, globs, tenant:T, site:S, room:R, profile:P, class:C; a,b or a&b."
+    ),
 ]
 RequiredLimit = Annotated[
     str, typer.Option("--limit", "-l", help="Which hosts: names, globs, site:S, room:R ...; there is no default.")
@@ -35,7 +37,8 @@ def register(app: typer.Typer) -> None:
 def enrol(
     limit: Limit = None,
     key: Annotated[
-        Path | None, typer.Option("--key", help="Private key the bare hosts accept (the lab knows its own).", exists=True)
+        Path | None,
+        typer.Option("--key", help="Private key the bare hosts accept (the lab knows its own).", exists=True),
     ] = None,
     user: Annotated[str, typer.Option("--user", help="Account that accepts the key.")] = "root",
 ) -> int:
@@ -56,7 +59,9 @@ def facts(limit: Limit = None) -> int:
     code, results = _run("facts", limit)
     found = {}
     for name, result in results.items():
-        found[name] = json.loads(Path(result.path).read_text(encoding="utf-8")) if result.path else {"error": result.text}
+        found[name] = (
+            json.loads(Path(result.path).read_text(encoding="utf-8")) if result.path else {"error": result.text}
+        )
     typer.echo(json.dumps(found, indent=2))
     return code
 

@@ -86,7 +86,8 @@ class Route:
             require_certificate: accept the host only by its certificate, not by a pinned key.
             timeout: seconds to wait for the connection.
         """
-        options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={timeout}", "-o", "ControlPath=none"]
+        options = ["-l", ACCOUNT, "-i", str(self.identity), "-o", f"CertificateFile={self.identity}-cert.pub"]
+        options += ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={timeout}", "-o", "ControlPath=none"]
         options += ["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]
         if require_certificate:
             options += ["-o", f"HostKeyAlgorithms={_HOST_CERTIFICATES}"]
@@ -120,12 +121,12 @@ class Connections:
     Args:
         state: the project's state directory (``.verbund``).
         lab: variables the running lab lays over the inventory, per host; empty without a lab.
-        bootstrap: how hosts are reached before enrolment, per host.
+        lab_directory: where the lab keeps ssh_config, known_hosts and its bootstrap key; None without a lab.
     """
 
     state: Path
     lab: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    bootstrap: Mapping[str, Bootstrap] = field(default_factory=dict)
+    lab_directory: Path | None = None
 
     @classmethod
     def load(cls, state: Path, path: Path | None = None) -> Connections:
@@ -142,11 +143,6 @@ class Connections:
         try:
             hosts = json.loads(file.read_text(encoding="utf-8"))["hosts"]
             lab = {str(name): dict(entry["vars"]) for name, entry in hosts.items()}
-            bootstrap = {
-                str(name): Bootstrap(str(entry["bootstrap"]["user"]), Path(entry["bootstrap"]["key"]))
-                for name, entry in hosts.items()
-                if entry.get("bootstrap")
-            }
         except FileNotFoundError:
             return cls(state)
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -154,12 +150,12 @@ class Connections:
                 f"{file}: this is not a connections file of the lab ({type(error).__name__}: {error})",
                 "run 'verbund lab down' and 'verbund lab up', or remove the file if no lab is running",
             ) from None
-        return cls(state, lab, bootstrap)
+        return cls(state, lab, file.parent)
 
     def bootstrap_for(self, name: str) -> Bootstrap | None:
         """How to reach a host that is not enrolled: the lab's way, else ``$VERBUND_BOOTSTRAP_KEY`` and ``_USER``."""
-        if name in self.lab:
-            return self.bootstrap.get(name)
+        if name in self.lab and self.lab_directory is not None:
+            return Bootstrap("root", self.lab_directory / "bootstrap")
         key = os.environ.get("VERBUND_BOOTSTRAP_KEY")
         return Bootstrap(os.environ.get("VERBUND_BOOTSTRAP_USER", "root"), Path(key)) if key else None
 
@@ -246,8 +242,8 @@ class Connections:
             tenant: the tenant whose keys open it.
             address: planned IPv4 address; the lab may say otherwise.
         """
-        lab = self.lab.get(name)
-        if lab is None:
+        lab, directory = self.lab.get(name), self.lab_directory
+        if lab is None or directory is None:
             return Route(
                 name=name,
                 ssh_config=self.ssh_config(tenant),
@@ -257,13 +253,12 @@ class Connections:
                 known_hosts=self.known_hosts(tenant),
                 lab=False,
             )
-        directory = self.state / "lab"
         return Route(
             name=name,
             ssh_config=directory / "ssh_config",
             address=str(lab.get("ansible_host", address)),
             port=int(lab.get("ansible_port", 22)),
-            identity=Path(str(lab.get("ansible_ssh_private_key_file", self.identity(tenant)))),
+            identity=self.identity(tenant),
             known_hosts=directory / "known_hosts",
             lab=True,
         )

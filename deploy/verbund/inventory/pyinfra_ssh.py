@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paramiko
+from gevent.lock import BoundedSemaphore
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from verbund.intent import Host, Intent
 
 _MARK = "_verbund"
+
+one_at_a_time = BoundedSemaphore()
+"""For what holds a file lock: such locks know processes, but hosts are greenlets of one process."""
 
 
 class OutputTooLargeError(ConnectError):  # type: ignore[misc]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from verbund.rollout.apply import Application, Check, Options, rerun
+from verbund.rollout.apply import Application, Check, Options, Verify, Watcher, rerun
 from verbund.rollout.playbook import Event
 from verbund.rollout.record import HostOutcome, RunRecord, Runs, RunStatus, Wave
 from verbund.rollout.waves import order, parse_waves, split
@@ -17,6 +17,8 @@ __all__ = [
     "RunRecord",
     "RunStatus",
     "Runs",
+    "Verify",
+    "Watcher",
     "Wave",
     "order",
     "parse_waves",

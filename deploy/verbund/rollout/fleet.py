@@ -147,6 +147,8 @@ def _news(stream: BinaryIO) -> list[tuple[str, FleetResult]]:
             return found
         try:
             data: dict[str, Any] = json.loads(line)
-            found.append((str(data["host"]), FleetResult(str(data["event"]), str(data["text"]), str(data.get("path", "")))))
+            found.append(
+                (str(data["host"]), FleetResult(str(data["event"]), str(data["text"]), str(data.get("path", ""))))
+            )
         except (ValueError, LookupError, TypeError):
             continue
