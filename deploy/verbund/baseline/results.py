@@ -11,11 +11,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT: Literal["verbund-results/1"] = "verbund-results/1"
+FORMAT: Final = "verbund-results/1"
 
 
 class Verdict(StrEnum):

@@ -1,10 +1,238 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Roll the standard out."""
+"""``verbund apply``: roll the standard out in waves, each verified before the next."""
 
 from __future__ import annotations
 
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from verbund.cli.console import errors, output, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from verbund.errors import ExitCode
+    from verbund.intent import Host, Intent
+    from verbund.project import Project
+    from verbund.rollout import Application, Check, Event, Verify, Watcher
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
+    app.command(
+        "apply",
+        epilog="Examples: verbund apply --site grundschule --check    verbund apply -l 'tenant:erkrath&class:client' --waves 1,5,rest"
+        "    verbund apply --resume last",
+    )(apply)
+
+
+def apply(
+    *,
+    limit: Annotated[
+        str | None,
+        typer.Option("--limit", "-l", help="Hosts: names, globs, tenant:T, site:S, room:R, profile:P, class:C, zone:Z"),
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only hosts of this tenant.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only hosts of this site.")] = None,
+    room: Annotated[str | None, typer.Option(help="Only hosts of this room.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Only hosts with this profile.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Dry run: change nothing, show what would change.")] = False,
+    tags: Annotated[str | None, typer.Option(help="Only these roles or controls: sshd,VB-FWL-001")] = None,
+    waves: Annotated[str, typer.Option(help="Sizes of the waves; the last one is repeated.")] = "1,10,rest",
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not verify the waves.")] = False,
+    threshold: Annotated[
+        int, typer.Option(min=0, help="Controls that a host may fail before its wave counts as bad.")
+    ] = 0,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run: its id, or 'last'.")] = None,
+    yes_all: Annotated[bool, typer.Option("--all", help="Really all hosts of all tenants.")] = False,
+) -> int:
+    """Roll the standard out: one canary host, then the rest in waves; each wave is verified before the next.
+
+    Stops at the first wave that is not good and says which host failed where. What was done is recorded in .verbund/runs.
+    Ctrl-C lets the tasks that are running finish; twice stops at once.
+    """
+    from verbund import intent as intents
+    from verbund.errors import UsageError
+    from verbund.project import Project
+    from verbund.rollout import Application, Options, Runs, rerun
+
+    project = Project.find()
+    filters = {"tenant": tenant, "site": site, "room": room, "profile": profile}
+    terms = [f"{kind}:{name}" for kind, name in filters.items() if name]
+    if resume and (limit or terms or tags or check):
+        raise UsageError(
+            "--resume goes on with what the run was started with", "leave out the selection, --tags and --check"
+        )
+    if not (resume or limit or terms or yes_all):
+        raise UsageError(
+            "no hosts are selected", "use --limit, --tenant, --site, --room or --profile; --all means every host"
+        )
+    intent = intents.load(project.inventory)
+    runs = Runs(project.state / "runs")
+    watcher = Terminal()
+    verify = verifier(project, intent, watcher)
+    options = Options(
+        limit=" & ".join([*([limit] if limit else []), *terms]) or None,
+        waves=waves,
+        tags=tuple(part.strip() for part in (tags or "").split(",") if part.strip()),
+        check=check,
+        verify=not no_verify,
+        threshold=threshold,
+        command=("verbund", *sys.argv[1:]),
+    )
+    if resume:
+        application = rerun(project.root, runs, intent, runs.load(resume), options, verify, watcher)
+    else:
+        application = Application.new(
+            project.root, runs, intent, select(intent, limit, terms), options, verify, watcher
+        )
+    output.print(
+        f"run {application.record.id}: {len(application.hosts)} hosts in {len(application.record.waves)} waves, "
+        f"release {application.record.release}{', dry run' if application.options.check else ''}",
+        markup=False,
+        soft_wrap=True,
+    )
+    code = application.run()
+    tell_end(application, code)
+    return code
+
+
+def select(intent: Intent, limit: str | None, terms: Sequence[str]) -> list[Host]:
+    """Hosts that match the limit and every further term, in the order of the intent.
+
+    Args:
+        intent: the loaded intent.
+        limit: as ``intent.select`` understands it; None is all.
+        terms: like ``site:grundschule``; each narrows the selection.
+
+    Raises:
+        UsageError: something is unknown, or together they select nothing.
+    """
+    from verbund.errors import UsageError
+
+    hosts = intent.select(limit)
+    for term in terms:
+        names = {host.name for host in intent.select(term)}
+        hosts = [host for host in hosts if host.name in names]
+    if not hosts:
+        raise UsageError(
+            f"no host matches {' and '.join([*([limit] if limit else []), *terms])}",
+            "the filters narrow each other; see the hosts with: ansible-inventory --graph",
+        )
+    return hosts
+
+
+def verifier(project: Project, intent: Intent, watcher: Watcher) -> Verify:
+    """What verifies a wave: the baseline's checks, the same as ``verbund verify``.
+
+    Args:
+        project: the project.
+        intent: the loaded intent.
+        watcher: told which hosts are done.
+    """
+
+    def verify(hosts: Sequence[Host]) -> dict[str, Check]:
+        from datetime import UTC, datetime
+
+        from verbund.baseline.results import Verdict
+        from verbund.baseline.target import targets_from_intent
+        from verbund.baseline.verify import Interrupted, Verification, store
+        from verbund.rollout import Check
+
+        today = datetime.now(UTC).astimezone().date()
+        limit = ",".join(host.name for host in hosts)
+        verification = Verification(
+            root=project.root,
+            targets=targets_from_intent(intent, limit, project.state / "lab" / "connections.json"),
+            release=intent.standard.release,
+            deviations={host.name: intent.deviations_for(host, today) for host in hosts},
+            state=project.state,
+            command=" ".join(["verbund", *sys.argv[1:]]),
+            progress=lambda step: watcher.note(f"verified {step.result.host} ({step.done}/{step.total})"),
+        )
+        try:
+            results = verification.run()
+        except Interrupted as stop:
+            raise KeyboardInterrupt from stop
+        store(results, project.state / "results")
+        return {
+            host.host: Check(
+                not_met=[item.control for item in host.results if item.verdict is Verdict.NOT_MET],
+                not_verified=host.error,
+            )
+            for host in results.hosts
+        }
+
+    return verify
+
+
+def tell_end(application: Application, code: ExitCode) -> None:
+    """Say how a run ended, what is wrong and how to go on.
+
+    Args:
+        application: the run.
+        code: what it returned.
+    """
+    from verbund.errors import ExitCode
+
+    record = application.record
+    for line in application.failures():
+        errors.print(safe(line), markup=False, soft_wrap=True)
+    counted: dict[str, int] = {}
+    for wave in record.waves:
+        for host in wave.hosts.values():
+            counted[host.outcome.value] = counted.get(host.outcome.value, 0) + 1
+    summary = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counted.items()))
+    folder = os.path.relpath(application.runs.path(record.id))
+    output.print(
+        f"run {record.id} is {record.status.value}: {summary}; record and logs: {folder}", markup=False, soft_wrap=True
+    )
+    if code is not ExitCode.GOOD:
+        output.print(
+            f"put the cause right, then go on with the hosts that are left: verbund apply --resume {record.id}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+class Terminal:
+    """Progress as lines: one per wave and task, one per host that changes or fails."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._hosts = 0
+        self._task = ""
+        self._done = 0
+
+    def wave(self, number: int, total: int, hosts: Sequence[str], log: Path) -> None:
+        """A wave begins."""
+        self._hosts = len(hosts)
+        names = ", ".join(hosts[:5]) + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
+        self._line(f"wave {number} of {total}: {names}   (log: {os.path.relpath(log)})")
+
+    def event(self, event: Event) -> None:
+        """A task began, or ended on a host."""
+        match event.kind:
+            case "task":
+                self._task, self._done = event.task, 0
+                self._line(f"  {event.task}")
+            case "changed":
+                self._line(f"    {event.host}: changed" + "".join(f"; {a}" for a in event.data.get("actions", [])[:3]))
+            case "failed" | "unreachable" | "ignored":
+                self._line(f"    {event.host}: {event.kind}: {event.message}")
+            case _:
+                pass
+
+    def note(self, text: str) -> None:
+        """Something else worth a line."""
+        self._line(f"  {text}")
+
+    def _line(self, text: str) -> None:
+        seconds = int(time.monotonic() - self._start)
+        stamp = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        output.print(safe(f"{stamp}  {text}"), markup=False, soft_wrap=True)

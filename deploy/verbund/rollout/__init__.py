@@ -1,2 +1,27 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Apply the standard in waves, and keep a record of it."""
+"""Roll the standard out to hosts: in waves, verified after each, with a record that survives a crash."""
+
+from __future__ import annotations
+
+from verbund.rollout.apply import Application, Check, Options, Verify, Watcher, rerun
+from verbund.rollout.playbook import Event
+from verbund.rollout.record import HostOutcome, RunRecord, Runs, RunStatus, Wave
+from verbund.rollout.waves import order, parse_waves, split
+
+__all__ = [
+    "Application",
+    "Check",
+    "Event",
+    "HostOutcome",
+    "Options",
+    "RunRecord",
+    "RunStatus",
+    "Runs",
+    "Verify",
+    "Watcher",
+    "Wave",
+    "order",
+    "parse_waves",
+    "rerun",
+    "split",
+]
