@@ -1,5 +1,7 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: GPL-3.0-or-later
+# This module works on file descriptors and raw paths, and Ansible wants the documentation before the imports.
+# ruff: noqa: PTH, E402
 """Bring one subject of a host (its packages, files, units, running state) into its declared state, in one task."""
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ module: verbund_state
 short_description: Bring packages, files, units and the running state of one subject into their declared state
 description:
   - One task per subject instead of one task per setting, because a task costs far more time than a setting.
-  - Files are replaced atomically. They are validated in place before anything is activated; if the validation, a unit or
-    the activation fails, every touched path is put back byte for byte and the old state is activated again.
-  - An activation is never lost. A marker under C(/run/verbund/state) is written before the first file changes and removed
-    after the activation, so a run that was killed in between is finished by the next one.
+  - Files are replaced atomically. They are validated in place before anything is activated; if the validation, a unit
+    or the activation fails, every touched path is put back byte for byte and the old state is activated again.
+  - An activation is never lost. A marker under C(/run/verbund/state) is written before the first file changes and
+    removed after the activation, so a run that was killed in between is finished by the next one.
   - With O(guard) the change is commit-confirmed. The host undoes it by itself unless the controller confirms it over a
     new connection.
 options:
@@ -37,7 +39,7 @@ options:
       owner: {description: Name of the owner., type: str, default: root}
       group: {description: Name of the group., type: str, default: root}
   files:
-    description: Regular files with exactly this content. A symbolic link or a directory in the place of a file is an error.
+    description: Regular files with exactly this content. A link or a directory in the place of a file is an error.
     type: list
     elements: dict
     default: []
@@ -84,9 +86,9 @@ options:
     default: []
   effective:
     description:
-      - Read-only commands (argument lists). Exit status 0 of all of them says that the running state is the declared one.
-      - If one fails the activation runs although no file changed. They are asked again after the activation, and the task
-        fails if the running state still is not the declared one.
+      - Read-only commands (argument lists). Exit status 0 of all says that the running state is the declared one.
+      - If one fails the activation runs although no file changed. They are asked again after the activation, and the
+        task fails if the running state still is not the declared one.
     type: list
     elements: list
     default: []
@@ -227,6 +229,7 @@ class UnitPlan:
     undo_before_files: list[list[str]] = field(default_factory=list)
     undo_after_files: list[list[str]] = field(default_factory=list)
     reload_needed: bool = False
+    unfit: list[str] = field(default_factory=list)  # wanted on, but systemd's conditions say not on this host
 
     def add(self, verb: str, unit: str) -> None:
         """Note that `unit` needs `verb`."""
@@ -303,7 +306,7 @@ def attributes_of(entry: dict, *, tolerate_unknown: bool) -> Attributes:
         except KeyError:
             unknown.append(f"group {entry['group']}")
     if unknown and not tolerate_unknown:
-        raise StateError(f"{entry['path']}: there is no {' and no '.join(unknown)} on this host. Nothing was changed.")
+        raise StateError(f"{entry['path']}: there is no {' and no '.join(unknown)} on this host.")
     mode = parse_mode(entry["mode"], entry["path"]) if entry.get("mode") else None
     return Attributes(mode, uid, gid, tuple(unknown))
 
@@ -427,59 +430,56 @@ def _absolute(path: str) -> str:
     return os.path.normpath(path)
 
 
-def plan_paths(params: dict, *, tolerate_unknown: bool) -> list[Change]:
-    """What has to change in the file system, in the order in which it is applied.
+class PathPlan:
+    """Finds out what has to change in the file system; `changes` are in the order in which they are applied.
 
-    Raises:
-        StateError: something that is not a file stands where a file shall be, bad modes, a path declared twice.
+    Args:
+        tolerate_unknown: an owner that does not exist yet is no error (a package still to be installed makes it).
     """
-    changes: list[Change] = []
-    seen: dict[str, str] = {}
-    for kind, entries in (
-        ("directories", params["directories"]),
-        ("files", params["files"]),
-        ("absent", [{"path": path} for path in params["absent"]]),
-    ):
-        for entry in entries:
-            entry["path"] = _absolute(entry["path"])
-            if entry["path"] in seen:
-                raise StateError(f"{entry['path']}: declared twice, in {seen[entry['path']]} and in {kind}.")
-            seen[entry["path"]] = kind
 
-    made: set[str] = set()
+    def __init__(self, *, tolerate_unknown: bool):
+        self.tolerate_unknown = tolerate_unknown
+        self.changes: list[Change] = []
+        self.made: set[str] = set()
 
-    def parents(path: str) -> None:
+    def _want(self, entry: dict) -> Attributes:
+        return attributes_of(entry, tolerate_unknown=self.tolerate_unknown)
+
+    def _parents(self, path: str) -> None:
         missing = []
         parent = os.path.dirname(path)
-        while parent not in made and not os.path.isdir(parent):
+        while parent not in self.made and not os.path.isdir(parent):
             if _lstat(parent) is not None:
                 raise StateError(f"{parent}: is not a directory, but {path} shall be below it. Move it away.")
             missing.append(parent)
             parent = os.path.dirname(parent)
         for directory in reversed(missing):
-            made.add(directory)
-            changes.append(Change("directory", directory, f"create directory {directory}", Attributes(0o755, None, None)))
+            self.made.add(directory)
+            want = Attributes(0o755, None, None)
+            self.changes.append(Change("directory", directory, f"create directory {directory}", want))
 
-    for entry in params["directories"]:
-        path, want = entry["path"], attributes_of(entry, tolerate_unknown=tolerate_unknown)
-        if path in made or not os.path.isdir(path):
-            if _lstat(path) is not None:
-                raise StateError(f"{path}: shall be a directory but is something else. Move it away, then run again.")
-            if path not in made:
-                parents(path)
-            made.add(path)
-            diff = {"before_header": f"{path} (absent)", "after_header": path, "before": "", "after": "directory\n"}
-            changes.append(Change("directory", path, f"create directory {path}", want, diff=diff))
-        elif want.differs(os.stat(path)):
-            changes.append(_attribute_change(path, os.stat(path), want))
-    for entry in params["files"]:
-        path, want = entry["path"], attributes_of(entry, tolerate_unknown=tolerate_unknown)
+    def directory(self, entry: dict) -> None:
+        """A directory that shall exist."""
+        path, want = entry["path"], self._want(entry)
+        if os.path.isdir(path):
+            self._attributes(path, os.stat(path), want)
+            return
+        if _lstat(path) is not None:
+            raise StateError(f"{path}: shall be a directory but is something else. Move it away, then run again.")
+        self._parents(path)
+        self.made.add(path)
+        diff = {"before_header": f"{path} (absent)", "after_header": path, "before": "", "after": "directory\n"}
+        self.changes.append(Change("directory", path, f"create directory {path}", want, diff=diff))
+
+    def file(self, entry: dict) -> None:
+        """A regular file that shall have this content."""
+        path, want = entry["path"], self._want(entry)
         content, have = entry["content"].encode(), _lstat(path)
         if have is None:
-            parents(path)
+            self._parents(path)
             diff = _content_diff(path, None, content, sensitive=entry["sensitive"])
-            changes.append(Change("file", path, f"write {path} (new)", want, content, diff))
-            continue
+            self.changes.append(Change("file", path, f"write {path} (new)", want, content, diff))
+            return
         if not stat.S_ISREG(have.st_mode):
             what = "a symbolic link" if stat.S_ISLNK(have.st_mode) else "not a regular file"
             raise StateError(
@@ -489,33 +489,59 @@ def plan_paths(params: dict, *, tolerate_unknown: bool) -> list[Change]:
         before = _read(path)
         if before != content:
             diff = _content_diff(path, before, content, sensitive=entry["sensitive"])
-            changes.append(Change("file", path, f"write {path}", want, content, diff))
-        elif want.differs(have):
-            changes.append(_attribute_change(path, have, want))
-    for path in params["absent"]:
-        path = _absolute(path)  # noqa: PLW2901
+            self.changes.append(Change("file", path, f"write {path}", want, content, diff))
+        else:
+            self._attributes(path, have, want)
+
+    def absent(self, path: str) -> None:
+        """A path that shall not exist."""
         have = _lstat(path)
         if have is None:
-            continue
+            return
         if stat.S_ISDIR(have.st_mode) and os.listdir(path):
-            raise StateError(f"{path}: shall be absent but is a directory with content. Look at it and remove it by hand.")
+            raise StateError(f"{path}: shall be absent but is a directory with content. Look at it, remove it by hand.")
         before = _read(path) if stat.S_ISREG(have.st_mode) else b""
         diff = _content_diff(path, before, None, sensitive=False)
-        changes.append(Change("absent", path, f"remove {path}", diff=diff))
-    for entry in params["permissions"]:
-        path, want = _absolute(entry["path"]), attributes_of(entry, tolerate_unknown=tolerate_unknown)
+        self.changes.append(Change("absent", path, f"remove {path}", diff=diff))
+
+    def permission(self, entry: dict) -> None:
+        """A path whose attributes count where it exists."""
         try:
-            have = os.stat(path)
+            have = os.stat(entry["path"])
         except OSError:
-            continue
+            return
+        self._attributes(entry["path"], have, self._want(entry))
+
+    def _attributes(self, path: str, have: os.stat_result, want: Attributes) -> None:
         if want.differs(have):
-            changes.append(_attribute_change(path, have, want))
-    return changes
+            text = ", ".join([*filter(None, [want.text().strip()]), *want.unknown])
+            diff = _attribute_diff(path, have, want)
+            self.changes.append(Change("attributes", path, f"set {text} on {path}", want, diff=diff))
 
 
-def _attribute_change(path: str, have: os.stat_result, want: Attributes) -> Change:
-    text = want.text().strip() or ", ".join(want.unknown)
-    return Change("attributes", path, f"set {text} on {path}", want, diff=_attribute_diff(path, have, want))
+def plan_paths(params: dict, *, tolerate_unknown: bool) -> list[Change]:
+    """What has to change in the file system.
+
+    Raises:
+        StateError: something that is not a file stands where a file shall be, a bad mode, a path declared twice.
+    """
+    seen: dict[str, str] = {}
+    for kind in ("directories", "files", "absent"):
+        for entry in params[kind]:
+            path = _absolute(entry if isinstance(entry, str) else entry["path"])
+            if path in seen:
+                raise StateError(f"{path}: declared twice, in {seen[path]} and in {kind}.")
+            seen[path] = kind
+    plan = PathPlan(tolerate_unknown=tolerate_unknown)
+    for entry in params["directories"]:
+        plan.directory({**entry, "path": _absolute(entry["path"])})
+    for entry in params["files"]:
+        plan.file({**entry, "path": _absolute(entry["path"])})
+    for path in params["absent"]:
+        plan.absent(_absolute(path))
+    for entry in params["permissions"]:
+        plan.permission({**entry, "path": _absolute(entry["path"])})
+    return plan.changes
 
 
 def _set_attributes(target: int | str, want: Attributes) -> None:
@@ -583,7 +609,7 @@ def read_units(names: list[str]) -> list[dict[str, str]]:
     if not names:
         return []
     # "--value" would lose empty values; blocks come in the order of the arguments, one empty line between two.
-    properties = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload"
+    properties = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ConditionResult,ConditionTimestampMonotonic"
     status, output = run(["systemctl", "show", "-p", properties, "--", *names])
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in output.split("\n\n")]
     if status or len(blocks) != len(names):
@@ -591,10 +617,31 @@ def read_units(names: list[str]) -> list[dict[str, str]]:
     return blocks
 
 
+def _unfit(unit: dict[str, str]) -> bool:
+    """Whether a condition of the unit (no such hardware, a container) kept it from starting the last time."""
+    evaluated = unit.get("ConditionTimestampMonotonic", "0") not in {"", "0"}
+    return evaluated and unit["LoadState"] == "loaded" and unit.get("ConditionResult") == "no"
+
+
+def retry_unfit(units: list[dict]) -> list[str]:
+    """Try once to start the units that a condition kept from starting, since the condition may hold by now.
+
+    Returns:
+        The names of those that run now; systemd itself counts the others as in order.
+    """
+    wanted = [unit["name"] for unit in units if unit["state"] == "started"]
+    states = zip(wanted, read_units(wanted), strict=True)
+    unfit = [name for name, is_ in states if is_["ActiveState"] in {"inactive", "failed"} and _unfit(is_)]
+    if not unfit:
+        return []
+    run(["systemctl", "start", "--", *unfit])
+    return [name for name, is_ in zip(unfit, read_units(unfit), strict=True) if is_["ActiveState"] == "active"]
+
+
 def plan_units(units: list[dict], have: list[dict[str, str]]) -> UnitPlan:
     """Verbs that bring units from the state `have` (see `read_units`) to the declared one."""
     plan = UnitPlan()
-    for want, is_ in zip(units, have):
+    for want, is_ in zip(units, have, strict=True):
         name, missing = want["name"], is_["LoadState"] == "not-found"
         masked = is_["LoadState"] == "masked" or is_["UnitFileState"] in {"masked", "masked-runtime"}
         active = is_["ActiveState"] in {"active", "activating", "reloading"}
@@ -621,7 +668,9 @@ def plan_units(units: list[dict], have: list[dict[str, str]]) -> UnitPlan:
         if want["masked"] and not masked:
             plan.add("mask", name)
             plan.undo_before_files.append(["unmask", name])
-        if want["state"] == "started" and not active:
+        if want["state"] == "started" and not active and _unfit(is_):
+            plan.unfit.append(name)
+        elif want["state"] == "started" and not active:
             plan.add("start", name)
             plan.undo_before_files.insert(0, ["stop", name])
     return plan
@@ -751,10 +800,14 @@ class Undo:
             run(["systemctl", "stop", f"{self.unit}.timer"])
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    @property
-    def fired(self) -> bool:
-        """Whether the guard has taken the change back while the task was still busy."""
-        return os.path.exists(os.path.join(self.directory, "decided"))
+    def refuse_if_fired(self) -> None:
+        """Notice that the guard has taken the change back while the task was still busy.
+
+        Raises:
+            StateError: it has.
+        """
+        if os.path.exists(os.path.join(self.directory, "decided")):
+            raise StateError("The change took longer than its guard, so the host has undone it. Raise the guard.")
 
     def complete(self) -> None:
         """Note that the change is whole, so that it may be confirmed."""
@@ -861,13 +914,18 @@ class State:
             changes, units, activate = self._plan(tolerate_unknown=False)
             if changes or activate or units.verbs or units.reload_needed:
                 self._change(changes, units, activate=activate)
+            if units.unfit:
+                for name in retry_unfit(self.params["units"]):
+                    self.changed = True
+                    self.actions.append(f"start {name}")
 
     def _look(self) -> bool:
         """Whether anything has to be done. What a first look finds is planned again under the lock."""
         before = (list(self.actions), list(self.diff), self.changed)
-        changes, units, activate = self._plan(tolerate_unknown=False)
+        # An owner that is still unknown is created by a package or another task; under the lock it is an error.
+        changes, units, activate = self._plan(tolerate_unknown=True)
         self.actions, self.diff, self.changed = before
-        return bool(changes or activate or units.verbs or units.reload_needed)
+        return bool(changes or activate or units.verbs or units.reload_needed or units.unfit)
 
     def _refuse_open_guard(self) -> None:
         if not self.params["guard"]:
@@ -875,8 +933,8 @@ class State:
         remaining = open_guard()
         if remaining is not None and remaining > -30:
             raise StateError(
-                "A guarded change of an earlier run is still waiting for its confirmation on this host, and is undone by "
-                f"itself in {max(remaining, 0):.0f} s. Nothing was changed now; run again after that."
+                "A guarded change of an earlier run is still waiting for its confirmation on this host, and is undone "
+                f"by itself in {max(remaining, 0):.0f} s. Nothing was changed now; run again after that."
             )
 
     def _note_packages(self, install: list[str], purge: list[str]) -> None:
@@ -940,8 +998,7 @@ class State:
             if activate:
                 self._run_all(self.params["activate"], "The new configuration could not be activated")
                 self._verify()
-            if undo.fired:
-                raise StateError(f"The change took longer than its guard of {self.params['guard']} s. Raise the guard.")
+            undo.refuse_if_fired()
         except (StateError, OSError) as error:
             self.restored = undo.roll_back()
             if self.restored:
@@ -1023,6 +1080,11 @@ def main() -> None:
         no_log=True,
     )
     for option in ("validate", "effective", "activate"):
+        for command in module.params[option]:
+            if not command or not all(isinstance(word, (str, int)) and not isinstance(word, bool) for word in command):
+                module.fail_json(
+                    msg=f"{option}: {command} is not a list of words. Quote words such as 'true' and 'no'."
+                )
         module.params[option] = [[str(word) for word in command] for command in module.params[option]]
     state = State(module.params, check=module.check_mode)
     result: dict = {}
