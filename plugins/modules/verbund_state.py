@@ -1,7 +1,8 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: GPL-3.0-or-later
 # This module works on file descriptors and raw paths, and Ansible wants the documentation before the imports.
-# ruff: noqa: PTH, E402
+# ruff: noqa: E402, PTH101, PTH102, PTH103, PTH104, PTH106, PTH108, PTH110, PTH112, PTH114, PTH116, PTH118, PTH120, PTH123
+# ruff: noqa: PTH208
 """Bring one subject of a host (its packages, files, units, running state) into its declared state, in one task."""
 
 from __future__ import annotations
@@ -177,7 +178,13 @@ SETTLE = (0.0, 0.5, 1.5)  # seconds to wait before each look at the running stat
 DIFF_LIMIT = 200_000  # bytes; beyond that a diff helps nobody
 UNIT_DIRECTORIES = ("/etc/systemd/", "/usr/local/lib/systemd/", "/run/systemd/")
 MODE = re.compile(r"0[0-7]{3,4}")
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C",
+    "HOME": "/root",
+    # Who is logged in, for validations that ask whether that account still may.
+    **({"SUDO_USER": os.environ["SUDO_USER"]} if os.environ.get("SUDO_USER") else {}),
+}
 
 
 class StateError(Exception):
@@ -1037,6 +1044,9 @@ class State:
 
 
 def _short(command: list[str]) -> str:
+    """A command for people; a shell script is named by the comment in its first line."""
+    if command[:2] == ["sh", "-c"] and len(command) > 2 and command[2].startswith("# "):
+        return command[2].splitlines()[0][2:]
     text = shlex.join(command)
     return text if len(text) <= 160 else f"{text[:157]}..."
 
