@@ -10,7 +10,7 @@ import yaml
 from support import settings_of
 
 SSH_G = "ssh -G -F /etc/ssh/ssh_config host.invalid"
-CRYPTO = Path(__file__).parents[2] / "roles" / "sshd" / "vars"
+CRYPTO = Path(__file__).parents[2] / "roles" / "sshd" / "files"
 
 
 def _profile(settings):

@@ -10,7 +10,7 @@ import yaml
 from support import lines
 
 SSHD_T = "/usr/sbin/sshd -T"
-CRYPTO = Path(__file__).parents[2] / "roles" / "sshd" / "vars"
+CRYPTO = Path(__file__).parents[2] / "roles" / "sshd" / "files"
 
 
 def _effective(host, command=SSHD_T):
