@@ -130,7 +130,8 @@ def test_newest_kernel_is_running(host, own_kernel):
 @pytest.mark.control("VB-APT-007")
 def test_services_restart_after_updates(host, settings):
     """needrestart, with all its files read, restarts services by itself."""
-    result = host.run("""perl -e 'our %nrconf; do "/etc/needrestart/needrestart.conf" or exit 3; print $nrconf{restart}'""")
+    script = 'our %nrconf; my $f = "/etc/needrestart/needrestart.conf"; -r $f or exit 3; do $f; $@ and exit 4; '
+    result = host.run(f"perl -e '{script}print $nrconf{{restart}}'")
     assert result.rc == 0, "needrestart is not installed or its configuration cannot be read"
     mode = settings["apt_restart_mode"]
     assert result.stdout == mode, f"needrestart runs in mode '{result.stdout or 'default'}', must be '{mode}'"

@@ -85,7 +85,7 @@ def test_environment_is_clean(host, settings):
 
 
 def is_dangerous(name):
-    return name.startswith(("LD_", "PERL", "PYTHON", "BASH", "RUBY")) or name in {"ENV", "IFS", "PATH", "SHELLOPTS", "*"}
+    return name.startswith(("LD_", "PERL", "PYTHON", "BASH", "RUBY")) or name in {"ENV", "IFS", "SHELLOPTS", "*"}
 
 
 @pytest.mark.control("VB-SUD-005")
