@@ -31,7 +31,7 @@ def _at_boot(host):
     for line in host.check_output(AT_BOOT).splitlines():
         key, separator, value = line.strip().lstrip("-").partition("=")
         if separator and not key.startswith(("#", ";")):
-            # Both spellings exist; the first separator decides (sysctl.d(5)): net/ipv4/conf/lan.10/x is net.ipv4.conf.lan/10.x.
+            # The first separator decides (sysctl.d(5)): net/ipv4/conf/lan.10/x is net.ipv4.conf.lan/10.x.
             name = key.strip()
             if "." not in name or -1 < name.find("/") < name.find("."):
                 name = name.translate(str.maketrans("/.", "./"))
@@ -41,7 +41,7 @@ def _at_boot(host):
 
 
 def _boot_value(config, key):
-    """What the drop-ins give one parameter: an exact name beats a pattern (sysctl.d(5)), among patterns the last wins."""
+    """What the drop-ins give one parameter: an exact name beats a pattern, of patterns the last wins (sysctl.d(5))."""
     if key in config:
         return config[key]
     matching = [value for pattern, value in config.items() if "*" in pattern and fnmatch.fnmatchcase(key, pattern)]
