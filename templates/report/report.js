@@ -10,10 +10,11 @@
   const ORDER = "nuseam"; // verdicts, the most urgent first
   const LIGHTS = ["fail", "unknown", "excepted", "good"];
   const LIGHT_ICON = { fail: "n", unknown: "u", excepted: "e", good: "m" };
-  const collator = new Intl.Collator(T.lang, { numeric: true });
-  const number = new Intl.NumberFormat(T.lang);
-  const day = new Intl.DateTimeFormat(T.lang, { dateStyle: "long", timeZone: "UTC" });
-  const moment = new Intl.DateTimeFormat(T.lang, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
+  const locale = T.lang === "en" ? "en-GB" : T.lang;
+  const collator = new Intl.Collator(locale, { numeric: true });
+  const number = new Intl.NumberFormat(locale);
+  const day = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC" });
+  const moment = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
   const start = document.getElementById("start");
   const view = document.getElementById("view");
   const status = document.getElementById("status");
@@ -154,6 +155,7 @@
       const base = current.split("?")[0];
       current = Object.keys(values).length ? base + "?" + new URLSearchParams(values) : base;
       history.replaceState(null, "", current);
+      reset.hidden = !Object.keys(values).length;
       keepPlaceInOtherLanguage();
       changed(values);
     };
@@ -172,10 +174,12 @@
       inputs.set(key, select);
       form.append(el("label", null, label, select));
     }
-    form.append(el("button", { class: "plain", type: "button", click: () => {
+    const reset = el("button", { class: "plain", type: "button", click: () => {
       for (const input of inputs.values()) input.value = "";
       apply();
-    } }, T.reset));
+      search.focus();
+    } }, T.reset);
+    form.append(reset);
     return [form, () => apply()];
   }
   const same = (values) => distinct(values).map((value) => [value, value]);
@@ -328,8 +332,10 @@
     control: ([id], query) => {
       const c = controls.find((one) => one.id === id);
       if (!c) return null;
+      const tally = [...ORDER].map((l) => [l, hosts.filter((h) => h.letters[c.index] === l).length]).filter((pair) => pair[1]);
       const plain = /^[\w.-]+$/.test(c.id);
       return [path(el("a", { href: "#/controls" }, T.controls)), el("p", { class: "eyebrow" }, c.id), title(c.title),
+        el("p", { class: "tally" }, tally.map(([l, n]) => el("span", null, el("strong", null, number.format(n)), " ", badge(l)))),
         pairs([[T.proof, T.proof_kind[c.evidence]], [T.role, c.role], [T.since, c.since],
           ...c.bsi.map(([req, sentences, level]) => [T.bsi, [
             req + (sentences.length ? ", " + say(T.sentence, { n: sentences.length, list: sentences.join(", ") }) : ""),

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from verbund.baseline.results import Results
 from verbund.report.files import replace_bytes
 from verbund.report.junit import junit, write_junit
 from verbund.report.site import LANGUAGES, Site
 from verbund.report.summary import summarise
 from verbund.report.table import table
+
+if TYPE_CHECKING:
+    from verbund.baseline.results import Results
 
 __all__ = ["LANGUAGES", "ReportFiles", "write_junit", "write_report"]
 

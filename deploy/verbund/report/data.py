@@ -8,6 +8,7 @@ number. Where the whole is still too large the longest texts are cut first; verd
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from verbund.baseline.results import ControlResult, HostResult, RunInfo, Verdict
@@ -32,7 +33,7 @@ _BYTES_PER_VERDICT = 26
 _LIMITS = ((500, 600, 200), (300, 240, 120), (200, 100, 80), (120, 40, 40), (60, 0, 0), (0, 0, 0))
 _OBSERVATIONS = 3
 _FACTS = 40
-_NAME = 120
+NAME = 120
 
 
 def encode(summary: Summary, run: RunInfo, previous: RunInfo | None) -> str:
@@ -44,12 +45,15 @@ def encode(summary: Summary, run: RunInfo, previous: RunInfo | None) -> str:
         previous: the run that ``summary.changes`` compares with.
     """
     budget = max(_BYTES, _BYTES_PER_VERDICT * len(summary.hosts) * len(summary.controls))
-    encoded = ""
-    for step, limits in enumerate(_LIMITS):
-        encoded = embed(_Encoder(summary, *limits).document(run, previous, shortened=step > 0))
+    for step, limits in enumerate(_LIMITS[:-1]):
+        try:
+            encoded = embed(_Encoder(summary, budget, *limits).document(run, previous, shortened=step > 0))
+        except _TooLargeError:
+            continue
         if len(encoded.encode()) <= budget:
-            break
-    return encoded
+            return encoded
+    # With the shortest texts it is as small as it gets, and the page says that texts are cut.
+    return embed(_Encoder(summary, sys.maxsize, *_LIMITS[-1]).document(run, previous, shortened=True))
 
 
 def embed(document: Any) -> str:
@@ -58,9 +62,14 @@ def embed(document: Any) -> str:
     return plain.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
+class _TooLargeError(Exception):
+    """The texts alone are over the budget; no need to go on."""
+
+
 class _Encoder:
-    def __init__(self, summary: Summary, reason: int, excerpt: int, fact: int) -> None:
+    def __init__(self, summary: Summary, budget: int, reason: int, excerpt: int, fact: int) -> None:
         self._summary = summary
+        self._left = budget
         self._reason, self._excerpt, self._fact = reason, excerpt, fact
         self._texts: dict[str, int] = {"": 0}
         self._deviations: dict[tuple[str | int, ...], int] = {}
@@ -76,12 +85,12 @@ class _Encoder:
             "shortened": shortened,
             "controls": [
                 {
-                    "id": clean(control.id, _NAME),
-                    "role": clean(control.role, _NAME),
+                    "id": one_line(control.id, NAME),
+                    "role": clean(control.role, NAME),
                     "evidence": control.evidence,
-                    "since": clean(control.since, _NAME),
+                    "since": clean(control.since, NAME),
                     "bsi": [
-                        [clean(reference.req, _NAME), list(reference.sentences), reference.level]
+                        [clean(reference.req, NAME), list(reference.sentences), reference.level]
                         for reference in control.bsi
                     ],
                 }
@@ -94,15 +103,21 @@ class _Encoder:
         }
 
     def _text(self, text: str, limit: int) -> int:
-        return self._texts.setdefault(clean(text, limit), len(self._texts))
+        cleaned = clean(text, limit)
+        number = self._texts.setdefault(cleaned, len(self._texts))
+        if number == len(self._texts) - 1:
+            self._left -= len(cleaned)
+            if self._left < 0:
+                raise _TooLargeError
+        return number
 
     def _run(self, run: RunInfo) -> dict[str, str]:
         return {
-            "id": one_line(run.id, _NAME),
+            "id": one_line(run.id, NAME),
             "finished": run.finished.isoformat(),
-            "operator": one_line(run.operator, _NAME),
-            "release": one_line(run.release, _NAME),
-            "command": one_line(run.command, 2 * _NAME),
+            "operator": one_line(run.operator, NAME),
+            "release": one_line(run.release, NAME),
+            "command": one_line(run.command, 2 * NAME),
         }
 
     def _host(self, host: HostResult) -> list[Any]:
@@ -115,8 +130,8 @@ class _Encoder:
                 details.append(self._detail(column, result))
         facts = sorted(host.facts.items())[:_FACTS] if self._fact else []
         return [
-            *(one_line(name, _NAME) for name in (host.host, host.tenant, host.site, host.room or "")),
-            *(one_line(name, _NAME) for name in (host.host_class, host.profile, host.zone, host.address)),
+            *(one_line(name, NAME) for name in (host.host, host.tenant, host.site, host.room or "")),
+            *(one_line(name, NAME) for name in (host.host_class, host.profile, host.zone, host.address)),
             "" if host.collected is None else host.collected.isoformat(),
             light(host).value,
             self._text(host.error, self._reason),
@@ -131,7 +146,7 @@ class _Encoder:
         if result.deviation is not None:
             given = result.deviation
             key = (
-                self._text(given.owner, _NAME),
+                self._text(given.owner, NAME),
                 self._text(given.reason, self._reason),
                 self._text(given.compensation, self._reason),
                 given.expires.isoformat(),
@@ -159,7 +174,7 @@ class _Encoder:
                 [
                     point.kind.value,
                     self._rows[id(point.host)],
-                    self._columns.get(point.control, clean(point.control, _NAME)),
+                    self._columns.get(point.control, one_line(point.control, NAME)),
                     LETTERS[point.before] if point.before else NOT_ASKED,
                     LETTERS[point.now] if point.now else NOT_ASKED,
                 ]
@@ -167,7 +182,6 @@ class _Encoder:
             ],
             "new": [self._rows[id(host)] for host in changes.new_hosts],
             "missing": [
-                [one_line(name, _NAME) for name in (host.host, host.tenant, host.site)]
-                for host in changes.missing_hosts
+                [one_line(name, NAME) for name in (host.host, host.tenant, host.site)] for host in changes.missing_hosts
             ],
         }

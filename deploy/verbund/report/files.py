@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from verbund.errors import UsageError
@@ -24,7 +25,8 @@ def replace_bytes(path: Path, content: bytes) -> None:
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True) if part.parent.is_dir() else None
+        with suppress(OSError):
+            part.unlink()
         raise UsageError(
             f"cannot write {path}: {error.strerror or error}", "name a directory you may write to with --output"
         ) from error

@@ -9,18 +9,20 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import jinja2
 import yaml
 from markupsafe import Markup
 
-from verbund.baseline.results import Results, Verdict
 from verbund.errors import UsageError
-from verbund.report.data import LETTERS, embed, encode
+from verbund.report.data import LETTERS, NAME, embed, encode
 from verbund.report.summary import ChangeKind, Light, Summary
 from verbund.report.text import one_line
+
+if TYPE_CHECKING:
+    from verbund.baseline.results import Results, Verdict
 
 LANGUAGES = ("de", "en")
 _LISTED = 5
@@ -124,6 +126,7 @@ class Site:
         words = self.words[lang]
         titles = [one_line(c.title.de if lang == "de" else c.title.en, 200) for c in summary.controls]
         names = {key: words.texts[key] for key in ("verdicts", "lights", "title")}
+        local = embed({"lang": lang, "titles": titles, "modules": self._modules, **names, **words.texts["ui"]})
         page = self._template.render(
             lang=lang,
             w=words,
@@ -137,17 +140,16 @@ class Site:
             kinds=list(ChangeKind),
             listed=_LISTED,
             short=one_line,
-            part=lambda text: quote(text, safe=""),
+            part=_part,
             bar=_bar,
             tally=_tally(summary),
-            style=Markup(self._style),
-            script=Markup(self._script),
+            # Ours, or encoded by `embed`: nothing of a host goes through here as markup.
+            style=Markup(self._style),  # noqa: S704
+            script=Markup(self._script),  # noqa: S704
             style_hash=_hash(self._style),
             script_hash=_hash(self._script),
-            data=Markup(data),
-            local=Markup(
-                embed({"lang": lang, "titles": titles, "modules": self._modules, **names, **words.texts["ui"]})
-            ),
+            data=Markup(data),  # noqa: S704
+            local=Markup(local),  # noqa: S704
         )
         return page.encode()
 
@@ -155,6 +157,11 @@ class Site:
 def _hash(text: str) -> str:
     """The source expression by which a Content-Security-Policy allows exactly this text (CSP Level 3, 2.3.1)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _part(name: str) -> str:
+    """A part of a page's own address; the script looks names up as `encode` wrote them."""
+    return quote(one_line(name, NAME), safe="")
 
 
 def _tally(summary: Summary) -> list[dict[str, Any]]:

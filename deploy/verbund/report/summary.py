@@ -238,7 +238,7 @@ def _compare(hosts: tuple[HostResult, ...], previous: Results) -> Changes:
     )
 
 
-def _kind(before: Verdict | None, now: Verdict | None) -> ChangeKind | None:
+def _kind(before: Verdict | None, now: Verdict | None) -> ChangeKind | None:  # noqa: PLR0911 (a list of cases, first match)
     if before is now:
         return None
     if now is Verdict.NOT_MET:

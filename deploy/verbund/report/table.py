@@ -33,9 +33,10 @@ def table(results: Results, columns: Mapping[str, str], verdicts: Mapping[Verdic
         place = [
             cell(text, _LIMIT)
             for text in (
-                host.tenant, host.site, host.room or "", host.host, host.host_class, host.profile, host.zone, host.address
+                *(host.tenant, host.site, host.room or "", host.host),
+                *(host.host_class, host.profile, host.zone, host.address),
             )
-        ]  # fmt: skip
+        ]
         if host.error and not host.results:
             writer.writerow([*place, "", "", "", verdicts[Verdict.NOT_EVALUATED], cell(host.error, _LIMIT), "", ""])
         for result in sorted(host.results, key=lambda result: result.control):

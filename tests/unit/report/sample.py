@@ -21,9 +21,9 @@ from verbund.baseline.results import (
 FINISHED = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
 _TOPICS = (
     ("sshd", "SYS.1.3.A8", "Root kann sich nicht per SSH anmelden", "Root cannot log in over SSH"),
-    ("firewall", "SYS.1.1.A19", "Eingehende Verbindungen sind nur erlaubt, wo der Standard sie nennt", "Inbound is closed unless named"),
+    ("firewall", "SYS.1.1.A19", "Eingehend ist nur offen, was der Standard nennt", "Inbound is closed unless named"),
     ("time", "OPS.1.2.6.A5", "Die Uhr folgt dem Zeitserver des Standorts", "The clock follows the site's time server"),
-    ("apt", "OPS.1.1.3.A15", "Sicherheitsaktualisierungen werden täglich eingespielt", "Security updates are installed daily"),
+    ("apt", "OPS.1.1.3.A15", "Sicherheitsupdates werden täglich eingespielt", "Security updates are installed daily"),
     ("audit", "OPS.1.1.5.A3", "Änderungen an Konten werden aufgezeichnet", "Changes to accounts are recorded"),
     ("pam", "ORP.4.A22", "Passwörter haben mindestens zwölf Zeichen", "Passwords have at least twelve characters"),
 )  # fmt: skip
@@ -73,7 +73,7 @@ def _host(number: int, controls: tuple[ControlInfo, ...], seed: int, finished: d
         address=f"10.20.{number // 250}.{number % 250 + 2}",
         collected=None if silent else finished - timedelta(minutes=2),
         error="keine Antwort auf Port 22 innerhalb von 10 Sekunden" if silent else "",
-        facts={} if silent else {"kernel": "6.12.48", "debian": "13.2", "memory": f"{4 + number % 3 * 4} GB", "model": "OptiPlex 7010"},
+        facts={} if silent else {"kernel": "6.12.48", "debian": "13.2", "memory": f"{4 + number % 3 * 4} GB"},
         results=tuple(_result(number, place, info, seed, silent, finished) for place, info in enumerate(controls)),
     )  # fmt: skip
 
@@ -87,9 +87,9 @@ def _result(host: int, place: int, info: ControlInfo, seed: int, silent: bool, f
         draw = 96 if host % 25 != 4 else 80 + place % 8
     if draw < 9:
         return ControlResult(
-            control=info.id, verdict=Verdict.NOT_MET, reason=f"{info.role} allows it: option{place} is yes, expected no",
+            control=info.id, verdict=Verdict.NOT_MET, reason=f"{info.role}: option{place} is yes, expected no",
             observations=(
-                Observation(command=f"{info.role} -T", exit_status=0, stdout=f"option{place} yes\nport 22\nhost {host}\n" * 6),
+                Observation(command=f"{info.role} -T", exit_status=0, stdout=f"option{place} yes\nhost {host}\n" * 9),
             ),
         )  # fmt: skip
     if draw < 10:
