@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT = "verbund-results/1"
+FORMAT: Literal["verbund-results/1"] = "verbund-results/1"
 
 
 class Verdict(StrEnum):

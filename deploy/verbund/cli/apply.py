@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
+"""Roll the standard out."""
+
 from __future__ import annotations
 
 import typer

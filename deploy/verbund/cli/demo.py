@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
+"""The main job, end to end."""
+
 from __future__ import annotations
 
 import typer

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
+"""Prove the baseline."""
+
 from __future__ import annotations
 
 import typer

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: EUPL-1.2
+"""Inventories for Ansible and pyinfra, compiled from the intent."""
