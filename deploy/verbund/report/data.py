@@ -104,11 +104,12 @@ class _Encoder:
 
     def _text(self, text: str, limit: int) -> int:
         cleaned = clean(text, limit)
-        number = self._texts.setdefault(cleaned, len(self._texts))
-        if number == len(self._texts) - 1:
+        number = self._texts.get(cleaned)
+        if number is None:
             self._left -= len(cleaned)
             if self._left < 0:
                 raise _TooLargeError
+            number = self._texts[cleaned] = len(self._texts)
         return number
 
     def _run(self, run: RunInfo) -> dict[str, str]:

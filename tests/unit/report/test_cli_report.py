@@ -7,11 +7,11 @@ import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from verbund.cli import main
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import SimpleNamespace

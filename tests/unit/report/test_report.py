@@ -12,7 +12,7 @@ import re
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
@@ -214,7 +214,7 @@ def test_a_large_fleet_stays_small(sample: SimpleNamespace, templates: Path, tmp
 def test_the_worst_texts_are_cut_and_no_verdict_is_lost(
     sample: SimpleNamespace, templates: Path, tmp_path: Path
 ) -> None:
-    base = sample.results(500, 150)
+    base = sample.results(200, 150)
     hosts = tuple(
         host.model_copy(
             update={

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from verbund.baseline.results import ControlResult, DeviationInfo, HostResult, Results, Verdict
 from verbund.errors import UsageError
 from verbund.report.summary import ChangeKind, Light, light, summarise
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
