@@ -210,9 +210,7 @@ def _pin(state: Path, routes: Mapping[str, Route]) -> Path:
     pinned = paramiko.HostKeys()
     for route in routes.values():
         if route.known_hosts not in trusted:
-            trusted[route.known_hosts] = paramiko.HostKeys()
-            if route.known_hosts.is_file():
-                trusted[route.known_hosts].load(str(route.known_hosts))
+            trusted[route.known_hosts] = _pinned_keys(route.known_hosts)
         asked = route.address if route.port == 22 else f"[{route.address}]:{route.port}"
         for name in (asked, route.address if route.port == 22 else asked, route.name):
             for kind, key in (trusted[route.known_hosts].lookup(name) or {}).items():
@@ -224,6 +222,18 @@ def _pin(state: Path, routes: Mapping[str, Route]) -> Path:
     path = state / "cache" / f"known_hosts-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     write_atomically(path, text)
     return path
+
+
+def _pinned_keys(known_hosts: Path) -> paramiko.HostKeys:
+    """The plain keys of a known-hosts file; paramiko stumbles over lines with a marker (``@cert-authority``)."""
+    keys = paramiko.HostKeys()
+    if known_hosts.is_file():
+        for number, line in enumerate(known_hosts.read_text(encoding="utf-8").splitlines(), 1):
+            entry = None if line.startswith(("@", "#")) else paramiko.hostkeys.HostKeyEntry.from_line(line, number)
+            if entry is not None:
+                for name in entry.hostnames:
+                    keys.add(name, entry.key.get_name(), entry.key)
+    return keys
 
 
 def _sending_at_once(original: Any) -> Any:
