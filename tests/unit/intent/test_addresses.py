@@ -67,7 +67,9 @@ def with_ports(site: dict) -> dict:
     """Every room gets a switch of its own: cabling has nothing to do with addresses."""
     switches, rooms = [], []
     for room in site["rooms"]:
-        switches.append({"name": f"sw{room['slot']}", "number": 100 + room["slot"], "platform": "cisco_xe", "ports": 200})
+        switches.append(
+            {"name": f"sw{room['slot']}", "number": 100 + room["slot"], "platform": "cisco_xe", "ports": 200}
+        )
         rooms.append({**room, "ports": {"switch": f"sw{room['slot']}", "from": 1, "to": 200}})
     return {**site, "switches": switches, "rooms": rooms}
 
@@ -198,7 +200,15 @@ def test_known_addresses_never_change() -> None:
     intent = load(Path(__file__).parents[3] / "inventory", ["erkrath"], today=TODAY)
     found = {
         name: (intent.host(name).address, intent.host(name).address6, intent.host(name).gateway)
-        for name in ("gse-gw1", "gse-srv1", "gse-r101-pc01", "gse-r101-pc22", "gse-r101-lp01", "gym-r001-pc30", "rhe-z004-ws01")
+        for name in (
+            "gse-gw1",
+            "gse-srv1",
+            "gse-r101-pc01",
+            "gse-r101-pc22",
+            "gse-r101-lp01",
+            "gym-r001-pc30",
+            "rhe-z004-ws01",
+        )
     }
     assert found == {
         "gse-gw1": ("10.33.24.1", "2001:db8:32:110::1", "10.33.24.1"),

@@ -14,7 +14,9 @@ DEV = "inventory/erkrath/deviations.yml"
 
 
 def snapshot(root: Path) -> set[tuple[str, int]]:
-    return {(str(path.relative_to(root)), path.lstat().st_mtime_ns) for path in root.rglob("*") if not path.is_symlink()}
+    return {
+        (str(path.relative_to(root)), path.lstat().st_mtime_ns) for path in root.rglob("*") if not path.is_symlink()
+    }
 
 
 def edit(path: str, old: str, new: str, count: int = 1) -> tuple[int, int]:
@@ -398,7 +400,9 @@ def test_settings_against_the_roles(project, run, value, needle, message):
 
 def test_deviation_from_an_unknown_control(project, run):
     Path("roles/audit/meta").mkdir(parents=True)
-    Path("roles/audit/meta/controls.yml").write_text("controls: [{id: VB-AUD-001}, {id: VB-FWL-001}]\n", encoding="utf-8")
+    Path("roles/audit/meta/controls.yml").write_text(
+        "controls: [{id: VB-AUD-001}, {id: VB-FWL-001}]\n", encoding="utf-8"
+    )
     assert run("check").code == 0
     edit(DEV, "VB-AUD-001", "VB-AUD-009")
     line, column = position(DEV, "VB-AUD-009")
