@@ -218,10 +218,10 @@ class Source:
         depth = 0
         events: Iterable[Any] = yaml.parse(text, Loader=yaml.CSafeLoader)
         for event in events:
+            mark = event.start_mark
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_DEPTH:
-                    mark = event.start_mark
                     message = f"is nested deeper than {MAX_DEPTH} levels"
                     self.findings.append(
                         Finding(self.name, mark.line + 1, mark.column + 1, message, "check the brackets")

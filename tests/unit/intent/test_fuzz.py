@@ -15,13 +15,61 @@ from verbund.intent import load
 from verbund.intent.yaml_source import Source
 
 ROOT = Path(__file__).parents[3]
-FILES = ["provider.yml", "haan/tenant.yml", "haan/sites/rathaus.yml", "haan/sites/grundschule.yml", "haan/deviations.yml",
-         "procedures/einwohner.yml"]  # fmt: skip
+FILES = [
+    "provider.yml",
+    "haan/tenant.yml",
+    "haan/sites/rathaus.yml",
+    "haan/sites/grundschule.yml",
+    "haan/deviations.yml",
+    "procedures/einwohner.yml",
+]
 SCRAPS = [
-    "", "~", "[]", "{}", "[", "}", ": ", "- ", "\n", "\n  ", "'", '"', "null", "true", "-1", "0", "99999999999999999999999", "1e999",
-    ".inf", "10.0.0.0/8", "::/0", "2001:db8::/32", "&a", "*a", "!x", "%YAML 9", "---\n", "...\n", "? ", "|\n", ">\n", "#", "\t", "\u00e4",
-    "\u202e", "\U0001f600", "{{ x }}", "<<: ", "0.0.0.0/0", "10.48.0.0/31", "{from: 9, to: 1}", "2026-02-30", "switch", "\ufeff", "\x85",
-]  # fmt: skip
+    "",
+    "~",
+    "[]",
+    "{}",
+    "[",
+    "}",
+    ": ",
+    "- ",
+    "\n",
+    "\n  ",
+    "'",
+    '"',
+    "null",
+    "true",
+    "-1",
+    "0",
+    "99999999999999999999999",
+    "1e999",
+    ".inf",
+    "10.0.0.0/8",
+    "::/0",
+    "2001:db8::/32",
+    "&a",
+    "*a",
+    "!x",
+    "%YAML 9",
+    "---\n",
+    "...\n",
+    "? ",
+    "|\n",
+    ">\n",
+    "#",
+    "\t",
+    "\u00e4",
+    "\u202e",
+    "\U0001f600",
+    "{{ x }}",
+    "<<: ",
+    "0.0.0.0/0",
+    "10.48.0.0/31",
+    "{from: 9, to: 1}",
+    "2026-02-30",
+    "switch",
+    "\ufeff",
+    "\x85",
+]
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +87,12 @@ def attempt(inventory: Path) -> None:
     try:
         intent = load(inventory, ["haan"])
     except InputError as error:
-        assert error.findings
-        for finding in error.findings:
+        refused = error
+    else:
+        refused = None
+    if refused is not None:
+        assert refused.findings
+        for finding in refused.findings:
             assert finding.message
             assert str(finding.path).endswith(".yml")
             assert finding.line >= 0
@@ -51,7 +103,7 @@ def attempt(inventory: Path) -> None:
             intent.groups(host)
 
 
-SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @SETTINGS
@@ -90,7 +142,7 @@ SCALARS = (
     | st.booleans()
     | st.integers(-5, 70000)
     | st.floats()
-    | st.sampled_from(SCRAPS[:3] + ["sw1", "10.48.0.0/19"])
+    | st.sampled_from([*SCRAPS[:3], "sw1", "10.48.0.0/19"])
     | st.text(max_size=8)
 )
 VALUES = st.recursive(

@@ -110,9 +110,13 @@ def test_server_and_gateway_ask_the_provider(intent):
 
 def test_groups(intent):
     assert intent.groups(intent.host("gse-r101-pc01")) == [
-        "tenant_erkrath", "site_erkrath_grundschule", "room_erkrath_grundschule_r101",
-        "class_client", "profile_school_client", "zone_teaching",
-    ]  # fmt: skip
+        "tenant_erkrath",
+        "site_erkrath_grundschule",
+        "room_erkrath_grundschule_r101",
+        "class_client",
+        "profile_school_client",
+        "zone_teaching",
+    ]
     assert "room_" not in " ".join(intent.groups(intent.host("gse-gw1")))
     names = {group for host in intent.hosts for group in intent.groups(host)}
     assert all(re.fullmatch(r"[a-zA-Z0-9_]+", name) for name in names)
@@ -166,10 +170,12 @@ def covers(networks: list[str], target: str) -> bool:
 
 def forwarded(intent: Intent, gateway: str, source: str, destination: str, port: int, protocol: str = "tcp") -> bool:
     return any(
-        covers(rule["sources"], source) and covers(rule["destinations"], destination)
-        and port in rule["ports"] and rule["protocol"] == protocol
+        covers(rule["sources"], source)
+        and covers(rule["destinations"], destination)
+        and port in rule["ports"]
+        and rule["protocol"] == protocol
         for rule in intent.variables(intent.host(gateway))["verbund_firewall_forward"]
-    )  # fmt: skip
+    )
 
 
 def address(intent: Intent, name: str) -> str:
@@ -393,9 +399,12 @@ def test_schema_accepts_the_samples_and_refuses_nonsense(project, run, kind):
     validator = jsonschema.validators.validator_for(document)
     validator.check_schema(document)
     patterns = {
-        "site": "*/sites/*.yml", "tenant": "*/tenant.yml", "provider": "provider.yml",
-        "procedure": "procedures/*.yml", "deviations": "*/deviations.yml",
-    }  # fmt: skip
+        "site": "*/sites/*.yml",
+        "tenant": "*/tenant.yml",
+        "provider": "provider.yml",
+        "procedure": "procedures/*.yml",
+        "deviations": "*/deviations.yml",
+    }
     paths = list(Path("inventory").glob(patterns[kind]))
     assert paths
     for path in paths:
@@ -420,12 +429,34 @@ def test_help_teaches(run):
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("no", "no"), ("off", "off"), ("yes", "yes"), ("y", "y"), ("true", True), ("False", False), ("12:30", "12:30"),
-        ("190:20:30", "190:20:30"), ("1_000", "1_000"), ("0o17", 15), ("017", 17), ("0x1f", 31), ("1e3", 1000.0), ("-7", -7),
-        ("1.5", 1.5), ("~", None), ("", None), ("null", None), ("'7'", "7"), ("2026-11-22", "2026-11-22"), ("=", "="), ("<<", "<<"),
-        ("10.0.0.0/8", "10.0.0.0/8"), (".", "."), ("-", "-"), ("+", "+"),
+        ("no", "no"),
+        ("off", "off"),
+        ("yes", "yes"),
+        ("y", "y"),
+        ("true", True),
+        ("False", False),
+        ("12:30", "12:30"),
+        ("190:20:30", "190:20:30"),
+        ("1_000", "1_000"),
+        ("0o17", 15),
+        ("017", 17),
+        ("0x1f", 31),
+        ("1e3", 1000.0),
+        ("-7", -7),
+        ("1.5", 1.5),
+        ("~", None),
+        ("", None),
+        ("null", None),
+        ("'7'", "7"),
+        ("2026-11-22", "2026-11-22"),
+        ("=", "="),
+        ("<<", "<<"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        (".", "."),
+        ("-", "-"),
+        ("+", "+"),
     ],
-)  # fmt: skip
+)
 def test_scalars_follow_yaml_1_2(tmp_path, text, value):
     from verbund.intent.yaml_source import Source
 
