@@ -76,6 +76,7 @@ def test_variables_of_a_client(intent):
         "verbund_management_sources": ["10.0.8.0/24", "2001:db8:0:8::/64", "10.33.8.1/32"],
         "verbund_firewall_inbound": [],
         "verbund_log_servers": ["10.33.25.10"],
+        "verbund_log_server_names": ["gse-srv1"],
         "verbund_time_servers": ["10.33.8.1"],
         "verbund_excepted_controls": ["VB-AUD-001"],
     }
@@ -98,6 +99,7 @@ def test_variables_of_one_host_do_not_leak_into_another(intent):
 def test_server_and_gateway_ask_the_provider(intent):
     server = intent.variables(intent.host("gse-srv1"))
     assert server["verbund_log_servers"] == ["10.0.12.4"]
+    assert server["verbund_log_server_names"] == ["log.krzn.example"]
     assert server["verbund_time_servers"] == ["10.33.25.1"]
     gateway = intent.variables(intent.host("gse-gw1"))
     assert gateway["verbund_time_servers"] == ["10.0.4.4", "10.0.4.5"]
@@ -302,6 +304,8 @@ def test_each_layer_beats_the_one_before(project, run):
     Path("roles/motd/defaults").mkdir(parents=True)
     Path("roles/motd/defaults/main.yml").write_text("# one\n---\nmotd_text: default\n", encoding="utf-8")
     expected = ["standard"]
+    tenant = Path("inventory/erkrath/tenant.yml")
+    tenant.write_text(tenant.read_text(encoding="utf-8").partition("profiles:")[0], encoding="utf-8")
     for level, path, text in LAYERS:
         content = Path(path).read_text(encoding="utf-8")
         if text is None:
