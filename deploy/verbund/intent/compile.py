@@ -253,7 +253,6 @@ class Intent:
         site = self.sites[host.tenant, host.site]
         if host.room is None:
             machine = _machine(site.record, host)
-            values["verbund_time_servers"], values["verbund_log_servers"] = self._servers_of(site, host)
             if host.host_class == "gateway":
                 values["verbund_management_sources"] = self._management(site, host)
                 values["verbund_gateway_legs"] = self._legs(site, host)
@@ -278,7 +277,7 @@ class Intent:
             "verbund_management_sources": self._management(site, host),
             "verbund_firewall_inbound": self._inbound_rules(site, host),
         }
-        values["verbund_time_servers"], values["verbund_log_servers"] = self._servers_of(site, host)
+        values |= self._servers_of(site, host)
         for _, settings, _, _ in self._levels(host):
             values.update(settings)
         return values
@@ -363,15 +362,18 @@ class Intent:
 
     # -- services and management -----------------------------------------------------------------------------------
 
-    def _servers_of(self, site: CompiledSite, host: Host) -> tuple[list[str], list[str]]:
+    def _servers_of(self, site: CompiledSite, host: Host) -> dict[str, list[str]]:
         """Time and log servers: clients ask their site, the site asks the provider."""
         services = self.provider.services
-        own = [other.address for other in site.hosts if other.host_class == "server"]
-        central = [str(address) for address in services.log]
-        if host.host_class == "gateway":
-            return [str(address) for address in services.time], own or central
-        time = [site.gateway[host.zone]]
-        return time, central if host.host_class == "server" else own or central
+        own = [other for other in site.hosts if other.host_class == "server"]
+        time = (
+            [str(address) for address in services.time] if host.host_class == "gateway" else [site.gateway[host.zone]]
+        )
+        if own and host.host_class != "server":
+            log, names = [other.address for other in own], [other.name for other in own]
+        else:
+            log, names = [str(address) for address in services.log], list(services.log_names)
+        return {"verbund_time_servers": time, "verbund_log_servers": log, "verbund_log_server_names": names}
 
     def _management(self, site: CompiledSite, host: Host) -> list[str]:
         sources = [str(network) for network in self.provider.management]

@@ -243,6 +243,7 @@ class Services(Record):
     """Central services that site servers and gateways use."""
 
     log: list[Address] = []
+    log_names: list[Text] = Field(default=[], description="names in the certificates of the log servers")
     time: list[Address] = []
     dns: list[Address] = []
 
