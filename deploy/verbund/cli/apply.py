@@ -28,7 +28,8 @@ def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command(
         "apply",
-        epilog="Examples: verbund apply --site grundschule --check    verbund apply -l 'class:client' --waves 1,5,rest    "
+        epilog="Examples: verbund apply --site grundschule --check    "
+        "verbund apply -l 'class:client' --waves 1,5,rest    "
         "verbund apply --resume last",
     )(apply)
 
@@ -53,7 +54,7 @@ def apply(
 ) -> int:
     """Roll the standard out: one canary host, then the rest in waves; each wave is verified before the next.
 
-    Stops at the first wave that is not good and says which host failed where. What was done is recorded in .verbund/runs.
+    Stops at the first wave that is not good and says which host failed where. The record is kept in .verbund/runs.
     Ctrl-C lets the tasks that are running finish; twice stops at once.
     """
     from verbund import intent as intents

@@ -112,7 +112,8 @@ def require(networks: Iterable[str], seen: Mapping[str, str]) -> None:
     if not admits(networks, connection):
         here = (connection.split() or ["an unknown address"])[0]
         raise NotPossibleError(
-            f"this controller reaches it from {here}, which is not one of its management addresses ({', '.join(networks)})"
+            f"this controller reaches it from {here}, "
+            f"which is not one of its management addresses ({', '.join(networks)})"
         )
 
 
