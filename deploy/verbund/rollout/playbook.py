@@ -210,5 +210,5 @@ def read_events(stream: BinaryIO) -> Iterator[Event]:
                 message=str(data.pop("message", ""))[:_LINE_LIMIT],
                 data=data,
             )
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError):
             continue
