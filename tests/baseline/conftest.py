@@ -7,6 +7,8 @@ Plain: ``pytest --hosts='ansible://all' --ansible-inventory=inventory/verbund.ym
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -54,6 +56,9 @@ def _controls() -> Mapping[str, Mapping[str, Any]]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # testinfra starts "ansible-inventory" by name; it is beside this Python also where no environment is activated.
+    if shutil.which("ansible-inventory") is None:
+        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     config.addinivalue_line("markers", "control(id): the control of the baseline that this test proves")
 
 

@@ -45,6 +45,7 @@ class Limits:
     Args:
         connect_seconds: until TCP, key exchange and login are through.
         command_seconds: per command, enforced on the host.
+        grace_seconds: how much longer until a command that holds its output open is given up from here.
         host_seconds: for everything asked of one host.
         stdout_bytes: kept standard output per command.
         stderr_bytes: kept standard error per command.
@@ -53,6 +54,7 @@ class Limits:
 
     connect_seconds: float = 15
     command_seconds: int = 30
+    grace_seconds: float = 10
     host_seconds: float = 300
     stdout_bytes: int = 256 * 1024
     stderr_bytes: int = 16 * 1024
@@ -304,7 +306,7 @@ class Session:
         done = 0
         last = time.monotonic()
         while done < len(commands):
-            patience = last + limits.command_seconds + 10
+            patience = last + limits.command_seconds + limits.grace_seconds
             deadline = min(self._deadline, patience)
             slow = "the host took too long in all" if deadline == self._deadline else "did not end in time"
             for stream, frames in self._exchange(deadline, slow):
@@ -395,9 +397,10 @@ class Session:
 
     def _why(self, fallback: str) -> str:
         """Why the session did not start, from what ssh or sudo said."""
+        deadline = time.monotonic() + 0.3
         with contextlib.suppress(_Broken, Cancelled):
             while self._err.open:
-                self._exchange(time.monotonic() + 0.3, "")
+                self._exchange(deadline, "")
         said = [line.strip() for line in self._err.rest().decode("utf-8", "replace").splitlines() if line.strip()]
         last = said[-1] if said else ""
         text = "\n".join(said)

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     from verbund.baseline.session import Limits
     from verbund.baseline.target import Deviation, Target
 
-MAX_ROUNDS = 10
-"""Batches asked of one host at most; what is then still missing is not evaluated."""
+MAX_ROUNDS = 50
+"""Batches asked of one host at most; what is then still missing is not evaluated.
+
+With a learned plan there is one. Without any, a check of many testinfra modules needs a round per command.
+"""
 
 _EXCERPT = 400
 _EXCERPT_MET = 160

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from verbund import __version__
 from verbund.cli.console import errors
-from verbund.errors import ExitCode, VerbundError
+from verbund.errors import VerbundError
 
 # Order of the help text: the way of a site from its file to the report.
 COMMAND_MODULES = ("intent", "lab", "fleet", "apply", "verify", "report", "demo")
@@ -65,18 +64,7 @@ def main(argv: list[str] | None = None) -> None:
         argv: arguments without the program name; default ``sys.argv[1:]``.
     """
     try:
-        code = app(args=argv, standalone_mode=False)
+        app(args=argv, prog_name="verbund")
     except VerbundError as error:
         errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(ExitCode.INPUT)
-    except KeyboardInterrupt:
-        errors.print("interrupted; what was finished is kept, run the same command again to go on", markup=False)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
-    sys.exit(code if isinstance(code, int) else ExitCode.GOOD)

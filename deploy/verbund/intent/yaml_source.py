@@ -8,6 +8,7 @@ duplicate keys, expands aliases (a few lines can become gigabytes) and reads ``n
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -215,12 +216,12 @@ class Source:
 
     def _refuse_depth(self, text: str) -> None:
         depth = 0
-        event: Any
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        events: Iterable[Any] = yaml.parse(text, Loader=yaml.CSafeLoader)
+        for event in events:
+            mark = event.start_mark
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_DEPTH:
-                    mark = event.start_mark
                     message = f"is nested deeper than {MAX_DEPTH} levels"
                     self.findings.append(
                         Finding(self.name, mark.line + 1, mark.column + 1, message, "check the brackets")
@@ -332,7 +333,7 @@ def _why(error: Exception) -> tuple[str, str]:
             return "cannot be read: permission denied", "give yourself the right to read it (chmod u+r)"
         case IsADirectoryError():
             return "is a directory, expected a file", "remove it or rename it"
-        case OSError() if error.errno == 40 or "loop" in str(error).lower():
+        case OSError(errno=errno.ELOOP) | RuntimeError():  # RuntimeError: Path.resolve up to Python 3.12
             return "is a symbolic link that leads back to itself", "replace the link by the file"
         case OSError():
             return f"cannot be read: {error.strerror or error}", "check the file system"

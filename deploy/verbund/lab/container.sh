@@ -22,6 +22,8 @@ run)
     mkdir -p lower root work
     mount --bind "$rootfs" lower
     mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root
+    # The network namespace is the container's own, so are its settings in /proc/sys/net.
+    export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
     while :; do
         status=0
         systemd-nspawn --quiet --boot --register=no --keep-unit --console=read-only --link-journal=no --timezone=off \

@@ -223,6 +223,13 @@ class Seed:
             "root/.ssh/authorized_keys": (self.bootstrap + "\n", 0o600),
             "var/lib/verbund-lab/seeded": ("", 0o644),
         }
+        if not self.machine:
+            # Audit belongs to the kernel of the machine below; a container that fails to load rules is not broken.
+            for unit in ("audit-rules.service", "auditd.service"):
+                files[f"etc/systemd/system/{unit}.d/10-verbund-lab.conf"] = (
+                    "[Unit]\nConditionVirtualization=!container\n",
+                    0o644,
+                )
         if self.machine:
             files["etc/fstab"] = ("/dev/vda / ext4 rw,relatime,errors=remount-ro 0 1\n", 0o644)
         if self.online:

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of `verbund_state`: confirms a guarded change over a connection that did not exist before it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+PAUSE = 2.0  # seconds between two attempts to connect
+GRACE = 30.0  # seconds the host may need for the undo itself once the guard has fired
+FRESH = "-o ControlMaster=no -o ControlPath=none"
+
+
+class ActionModule(ActionBase):
+    """Run the module; if it armed a guard, prove with a new connection that the host can still be reached."""
+
+    _requires_connection = True
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module and settle its guard."""
+        result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        guarded = bool(arguments.get("guard")) and not self._task.check_mode
+        identity = uuid.uuid4().hex
+        if guarded:
+            arguments["guard_id"] = identity
+        started = time.monotonic()
+        try:
+            result.update(self._execute_module(self._task.action, module_args=arguments, task_vars=task_vars))
+        except AnsibleConnectionFailure:
+            if not guarded:
+                raise
+            # The module may have been cut off by its own change: without its result nothing is confirmed.
+            seconds = int(arguments["guard"])
+            outcome = self._settle(identity, started + seconds, confirm=False)
+            return {**result, "failed": True, "changed": False, "restored": outcome == "restored"} | {
+                "msg": f"The connection broke during the change. {self._consequence(outcome, seconds)}"
+            }
+        guard = result.pop("guard", None)
+        if not guard or result.get("failed"):
+            return result
+        outcome = self._settle(guard["id"], started + guard["seconds"], confirm=True)
+        if outcome != "confirmed":
+            result |= {"failed": True, "changed": False, "restored": outcome == "restored"}
+            result["msg"] = (
+                "After the change no new connection to the host was possible. "
+                f"{self._consequence(outcome, guard['seconds'])}"
+            )
+        return result
+
+    @staticmethod
+    def _consequence(outcome: str, seconds: int) -> str:
+        if outcome == "restored":
+            return (
+                "The host has undone the change by itself and can be reached again, exactly as it was before. "
+                "Correct the settings of this task, then run again."
+            )
+        if outcome == "settled":
+            return "The host can be reached again and holds no unconfirmed change. Run again."
+        return (
+            f"The host undoes the change by itself {seconds} s after it began, but could not be reached since. "
+            "Wait, check its network and power, look at its console (journalctl -t verbund-guard), then run again."
+        )
+
+    def _settle(self, identity: str, deadline: float, *, confirm: bool) -> str:
+        """Try new connections until the host has answered or the guard must have fired.
+
+        Args:
+            identity: of the guard.
+            deadline: monotonic time at which the guard fires.
+            confirm: whether the change may stay.
+
+        Returns:
+            `confirmed`, `restored`, `settled` (no guard is left there) or `lost`.
+        """
+        directory = f"/run/verbund/guard/{identity}"
+        if confirm:
+            command = f"if [ -e {directory}/confirm ]; then sh {directory}/confirm; else echo verbund-guard-none; fi"
+        else:
+            command = (
+                f"if [ -e {directory}/restored ]; then echo verbund-guard-restored; "
+                f"elif [ -d {directory} ]; then echo verbund-guard-open; else echo verbund-guard-none; fi"
+            )
+        self._reset()
+        while True:
+            answer = self._ask(command)
+            for word, outcome in (("confirmed", "confirmed"), ("restored", "restored"), ("none", "settled")):
+                if f"verbund-guard-{word}" in answer:
+                    return outcome
+            if time.monotonic() > deadline + GRACE:
+                return "lost"
+            time.sleep(PAUSE)
+
+    def _reset(self) -> None:
+        """Drop the shared connection, so that later tasks too use one that was made after the change."""
+        if self._connection.transport != "local":
+            self._connection.reset()
+
+    def _ask(self, command: str) -> str:
+        """Run `command` over a connection of its own and give its output; empty if none could be made."""
+        ssh = self._connection.transport == "ssh"
+        arguments = self._connection.get_option("ssh_args") if ssh else None
+        try:
+            if ssh:
+                # The first value of an option counts in ssh: no control socket, whoever configured it, is used.
+                self._connection.set_option("ssh_args", f"{FRESH} {arguments or ''}")
+            return str(self._low_level_execute_command(command, sudoable=True).get("stdout", ""))
+        except AnsibleConnectionFailure:
+            return ""
+        finally:
+            if ssh:
+                self._connection.set_option("ssh_args", arguments)

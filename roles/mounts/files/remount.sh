@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: EUPL-1.2
+# Arguments: directory=option,option pairs. Changes the options of what is mounted, never unmounts anything, so open
+# files stay as they are. Exit 1 if the kernel refuses.
+systemctl daemon-reload || exit 1
+for pair in "$@"; do
+    directory=${pair%%=*}
+    options=${pair#*=}
+    if findmnt --mountpoint "$directory" >/dev/null; then
+        # A bind mount shares its file system with others: "bind" keeps the change to this one place.
+        case $directory in
+        /var/tmp) mount -o "remount,bind,$options" "$directory" || exit 1 ;;
+        *) mount -o "remount,$options" "$directory" || exit 1 ;;
+        esac
+    elif [ "$directory" = /var/tmp ]; then
+        systemctl start var-tmp.mount || exit 1
+    fi
+done
+# The unit is only for the next start; starting it now keeps its state honest.
+systemctl restart verbund-kernel-mounts.service || exit 1
+if command -v udevadm >/dev/null; then udevadm control --reload 2>/dev/null || true; fi

@@ -1,0 +1,17 @@
+# sshd runs with the declared configuration and no other file overrides it
+own=/etc/ssh/sshd_config.d/00-verbund.conf
+systemctl is-active --quiet ssh.service || { echo "ssh.service is not running"; exit 1; }
+loaded=$(date -d "$(systemctl show --timestamp=us+utc -P StateChangeTimestamp ssh.service)" +@%s.%N) || exit 1
+newer=$(find /etc/ssh/sshd_config /etc/ssh/sshd_config.d -newermt "$loaded")
+[ -z "$newer" ] || { echo "changed since sshd read its configuration: $newer"; exit 1; }
+# What sshd makes of all files has to be what it makes of ours alone, for every option that ours sets.
+keys=$(sed -n 's/^\([A-Za-z0-9]*\) .*/\1/p' "$own" | tr 'A-Z\n' 'a-z|')
+all=$(/usr/sbin/sshd -T 2>/dev/null | grep -E "^(${keys%|}) " | sort)
+alone=$(/usr/sbin/sshd -T -f "$own" 2>/dev/null | grep -E "^(${keys%|}) " | sort)
+if [ "$all" != "$alone" ]; then
+    echo "another file in /etc/ssh/sshd_config.d or sshd_config sets:"
+    printf '%s\n' "$all" | while IFS= read -r line; do
+        printf '%s\n' "$alone" | grep -qxF -- "$line" || printf '%s\n' "$line"
+    done
+    exit 1
+fi

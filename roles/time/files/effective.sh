@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: EUPL-1.2
+# Exit 0 when chronyd runs and was started after its files were last changed. POSIX sh, run by the role.
+# Where the kernel's clock belongs to somebody else (a container), systemd rightly does not start it, and that is fine.
+[ "$(systemctl show -P LoadState chrony.service)" = loaded ] || exit 1
+if [ "$(systemctl show -P ActiveState chrony.service)" != active ]; then
+  systemd-detect-virt --quiet --container || { echo "chronyd does not run"; exit 1; }
+  exit 0
+fi
+started=$(date -d "$(systemctl show -P ActiveEnterTimestamp chrony.service)" +%s) || exit 1
+for file in /etc/chrony/chrony.conf /etc/chrony/conf.d/*.conf; do
+  [ ! -e "$file" ] || [ "$(stat -c %Y "$file")" -le "$started" ] || { echo "$file is newer than the running chronyd"; exit 1; }
+done

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Checks of the role accounts: who exists on the host, and what new accounts get."""
+
+import collections
+import re
+
+import pytest
+
+PASSWD = "getent -s files passwd"
+SHADOW = "getent -s files shadow"
+GROUP = "getent -s files group"
+
+
+def records(host, command):
+    return [line.split(":") for line in host.check_output(command).splitlines() if line]
+
+
+def people(host):
+    """Accounts of people and of automation: UID 1000 and above, without nobody."""
+    return [record for record in records(host, PASSWD) if 1000 <= int(record[2]) != 65534]
+
+
+@pytest.mark.control("VB-ACC-001")
+def test_only_root_has_uid_zero(host):
+    """There is one account with the rights of root, and it is called root."""
+    zero = [record[0] for record in records(host, PASSWD) if record[2] == "0"]
+    assert zero == ["root"], f"accounts with UID 0: {', '.join(zero)}"
+
+
+@pytest.mark.control("VB-ACC-002")
+def test_ids_are_unique_and_resolvable(host):
+    """No two accounts or groups share a name or number, and every primary group exists."""
+    accounts, groups = records(host, PASSWD), records(host, GROUP)
+    faults = []
+    for what, rows in (("account", accounts), ("group", groups)):
+        for label, column in (("name", 0), ("number", 2)):
+            counted = collections.Counter(row[column] for row in rows)
+            faults += [f"{what} {label} {value} is used {n} times" for value, n in counted.items() if n > 1]
+    known = {row[2] for row in groups}
+    faults += [f"primary group {row[3]} of {row[0]} does not exist" for row in accounts if row[3] not in known]
+    assert not faults, "; ".join(faults)
+
+
+@pytest.mark.control("VB-ACC-003")
+def test_no_account_has_an_empty_password(host):
+    """Nobody logs in without proof of who they are."""
+    empty = [record[0] for record in records(host, SHADOW) if record[1] == ""]
+    unshadowed = [record[0] for record in records(host, PASSWD) if record[1] != "x"]
+    assert not empty, f"accounts with an empty password: {', '.join(empty)}"
+    assert not unshadowed, f"accounts whose password is not in the shadow file: {', '.join(unshadowed)}"
+
+
+@pytest.mark.control("VB-ACC-004")
+def test_root_has_no_password(host):
+    """Root is no account to log in with; its rights are reached through personal accounts."""
+    root = dict((record[0], record[1]) for record in records(host, SHADOW))["root"]
+    assert root[:1] in {"!", "*"}, "root has a usable password"
+
+
+@pytest.mark.control("VB-ACC-005")
+def test_system_accounts_cannot_log_in(host, settings):
+    """Accounts of services have no login shell."""
+    excepted = {"root", *settings["accounts_shell_exceptions"]}
+    open_ = [
+        f"{record[0]} ({record[6] or '/bin/sh'})"
+        for record in records(host, PASSWD)
+        if (int(record[2]) < 1000 or record[2] == "65534")
+        and record[0] not in excepted
+        and not record[6].endswith(("/nologin", "/false"))
+    ]
+    assert not open_, f"system accounts with a login shell: {', '.join(open_)}"
+
+
+@pytest.mark.control("VB-ACC-006")
+def test_home_directories_are_private(host):
+    """Others cannot look into a home directory, the own group cannot write to it."""
+    homes = host.check_output(
+        "getent -s files passwd | awk -F: '$3 >= 1000 && $3 != 65534 {print $6}' | while IFS= read -r home; do "
+        '[ ! -d "$home" ] || stat -L -c "%a %U %n" "$home"; done'
+    )
+    faults = [line for line in homes.splitlines() if int(line.split()[0], 8) & 0o027]
+    assert not faults, f"home directories open to others (mode owner path): {'; '.join(faults)}"
+
+
+@pytest.mark.control("VB-ACC-007")
+def test_no_files_that_trust_other_hosts(host):
+    """No rhosts files, and no passwords of other systems in .netrc."""
+    found = host.check_output(
+        "for file in /etc/hosts.equiv /etc/shosts.equiv; do [ ! -e $file ] || echo $file; done; "
+        "getent -s files passwd | cut -d: -f6 | sort -u | while IFS= read -r home; do "
+        'for file in .rhosts .shosts .netrc; do [ ! -e "$home/$file" ] || echo "$home/$file"; done; done'
+    )
+    assert not found.strip(), f"files that stand in for a login: {', '.join(found.split())}"
+
+
+@pytest.mark.control("VB-ACC-008")
+def test_new_accounts_get_safe_defaults(host, settings):
+    """useradd and passwd work with strong hashes, private homes, no expiry by time."""
+    text = host.check_output("cat /etc/login.defs")
+    defs = dict(re.findall(r"^\s*([A-Z_]+)\s+(\S+)", text, re.MULTILINE))
+    for key, wanted in (("ENCRYPT_METHOD", "YESCRYPT"), ("PASS_MAX_DAYS", "99999")):
+        assert defs.get(key) == wanted, f"login.defs: {key} is {defs.get(key, 'not set')}, must be {wanted}"
+    mode = defs.get("HOME_MODE", "0777")
+    assert not int(mode, 8) & 0o027, f"login.defs: new home directories get mode {mode}"
+    defaults = dict(re.findall(r"^(\w+)=(.*)$", host.check_output("useradd -D"), re.MULTILINE))
+    wanted = str(settings["accounts_inactive_days"])
+    assert defaults["INACTIVE"] == wanted, f"useradd: INACTIVE is {defaults['INACTIVE']}, must be {wanted}"
+
+
+@pytest.mark.control("VB-ACC-009")
+def test_idle_shells_end(host, settings):
+    """A login shell gets a time limit that its user cannot lift."""
+    limit = settings["accounts_shell_timeout"]
+    output = host.check_output("env -i HOME=/root bash --login -c 'echo \"${TMOUT:-none}\"; readonly -p'")
+    first, *rest = output.splitlines()
+    assert 0 < limit, "no time limit is declared for idle shells"
+    assert first == str(limit), f"idle time of shells is {first}, must be {limit} seconds"
+    assert any("TMOUT" in line for line in rest), "the time limit of shells can be lifted by the user"
+
+
+@pytest.mark.control("VB-ACC-010")
+def test_command_path_of_root_is_safe(host):
+    """Root finds commands only in directories that nobody else can write to."""
+    first, *directories = host.check_output(
+        "env -i HOME=/root bash --login -c 'echo \"$PATH\"; IFS=:; stat -L -c \"%a %u %n\" $PATH 2> /dev/null; :'"
+    ).splitlines()
+    relative = [part or "(empty)" for part in first.split(":") if not part.startswith("/")]
+    assert not relative, f"the command path of root has relative parts: {', '.join(relative)}"
+    writable = [line for line in directories if int(line.split()[0], 8) & 0o022 or line.split()[1] != "0"]
+    assert not writable, f"others can write to the command path of root (mode uid path): {'; '.join(writable)}"
+
+
+@pytest.mark.control("VB-ACC-011")
+def test_only_declared_administrators(host, settings):
+    """The group sudo has exactly the declared members, and disabled accounts are expired."""
+    declared = {admin["name"] for admin in settings["accounts_admins"] if admin.get("sudo")}
+    declared |= set(settings["accounts_sudo_members"])
+    members = {row[0]: {name for name in row[3].split(",") if name} for row in records(host, GROUP)}.get("sudo", set())
+    assert members <= declared, f"undeclared members of the group sudo: {', '.join(sorted(members - declared))}"
+    shadow = {row[0]: row for row in records(host, SHADOW)}
+    alive = [name for name in settings["accounts_disabled"] if name in shadow and shadow[name][7] != "1"]
+    assert not alive, f"accounts that are to be disabled can still log in: {', '.join(alive)}"
+
+
+@pytest.mark.control("VB-ACC-012")
+def test_passwords_do_not_expire_by_time_alone(host):
+    """A password is changed when there is a reason, not because time went by."""
+    expiring = [
+        f"{row[0]} ({row[4]} days)"
+        for row in records(host, SHADOW)
+        if row[1][:1] not in {"!", "*", ""} and row[4] and int(row[4]) < 99999
+    ]
+    assert not expiring, f"passwords expire by time alone: {', '.join(expiring)}"

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What is shown before and after a login."""
+
+import re
+
+import pytest
+
+# Names and versions of systems, and the escapes by which agetty(8) would print them.
+LEAK = re.compile(r"debian|ubuntu|gnu/linux|linux \d|kernel|trixie|bookworm|x86_64|aarch64", re.IGNORECASE)
+# agetty wants a terminal even for this; script(1) of the same package family gives it one.
+CONSOLE = "script --quiet --return --command 'agetty --show-issue' /dev/null </dev/null"
+ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\[mrsvoS]")
+
+
+def _has_notice(text, settings):
+    # Only words are compared: consoles break and indent lines as they like.
+    return " ".join(settings["banner_notice"].split()) in " ".join(text.split())
+
+
+@pytest.mark.control("VB-BAN-001")
+def test_console_shows_the_notice(host, settings):
+    """What agetty would print before the prompt contains the legal notice."""
+    shown = host.check_output(CONSOLE)
+    assert _has_notice(shown, settings), "the console does not show the legal notice before login"
+
+
+@pytest.mark.control("VB-BAN-002")
+def test_remote_login_gets_the_notice(host, settings):
+    """The file that the SSH server shows contains the legal notice."""
+    assert _has_notice(host.check_output("cat /etc/issue.net"), settings), "/etc/issue.net has no legal notice"
+
+
+@pytest.mark.control("VB-BAN-003")
+def test_notices_do_not_name_the_system(host):
+    """Neither the console nor the SSH server names the system or its version before login."""
+    shown = host.check_output(CONSOLE)
+    for where, text in (("the console", shown), ("/etc/issue.net", host.check_output("cat /etc/issue.net"))):
+        found = LEAK.search(text)
+        assert not found, f"before login {where} says: {found.group(0)}"
+    # What the running version resolves to harmless text today may name the system after an upgrade.
+    raw = host.check_output("cat /etc/issue; for f in /etc/issue.d/*; do [ -f $f ] && cat $f; done; true")
+    found = ESCAPE.search(raw)
+    assert not found, f"/etc/issue contains the escape {found.group(0)}, which names the system"
+
+
+@pytest.mark.control("VB-BAN-004")
+def test_message_of_the_day_does_not_name_the_system(host):
+    """No text and no script prints name or version of the system after login."""
+    found = LEAK.search(host.check_output("cat /etc/motd"))
+    assert not found, f"/etc/motd says: {found.group(0)}"
+    scripts = host.check_output(
+        "for f in /etc/update-motd.d/*; do [ -x $f ] && grep -lE 'uname|os-release|lsb_release|issue' $f; done; true"
+    )
+    assert not scripts.strip(), f"prints the version of the system after login: {', '.join(scripts.split())}"

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Host firewall: the rules in the kernel, whether they are those of the file, and whether they come back at boot."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+
+import pytest
+
+LIST = "nft -j list table inet verbund"
+FORBIDDEN_FLAGS = ("without flags", "fin and syn", "syn and rst", "fin and rst", "christmas tree")
+# Accepting rules that are not flows of the zone policy; each is needed for the network itself to work.
+BASE = {
+    "loopback",
+    "answers",
+    "neighbour discovery",
+    "multicast membership",
+    "management",
+    "icmp errors",
+    "echo",
+    "dhcp",
+}
+
+
+class Ruleset:
+    """The table of the host as nft shows it."""
+
+    def __init__(self, host):
+        answer = host.run(LIST)
+        assert answer.rc == 0, "the kernel has no table inet verbund: the host firewall is not loaded"
+        objects = json.loads(answer.stdout)["nftables"]
+        self.chains = {entry["chain"]["name"]: entry["chain"] for entry in objects if "chain" in entry}
+        self.rules = [entry["rule"] for entry in objects if "rule" in entry]
+        self.sets = {entry["set"]["name"]: entry["set"] for entry in objects if "set" in entry}
+
+    def of(self, chain):
+        return [rule for rule in self.rules if rule["chain"] == chain]
+
+    def accepting(self, chain):
+        return [rule for rule in self.of(chain) if any("accept" in part for part in rule["expr"])]
+
+    def dropping(self, chain):
+        return [rule for rule in self.of(chain) if any("drop" in part for part in rule["expr"])]
+
+    def networks(self, name):
+        found = []
+        for element in self.sets.get(name, {}).get("elem", []):
+            if isinstance(element, str):
+                found.append(ipaddress.ip_network(element))
+            elif "prefix" in element:
+                found.append(ipaddress.ip_network(f"{element['prefix']['addr']}/{element['prefix']['len']}"))
+            else:
+                first, last = (ipaddress.ip_address(address) for address in element["range"])
+                found += ipaddress.summarize_address_range(first, last)
+        return set(ipaddress.collapse_addresses(found))
+
+
+def _label(name):
+    return re.sub(r"[^A-Za-z0-9 ._:/()-]", "_", name)[:100]
+
+
+def _chain_problems(rules, hook, policy):
+    chains = [chain for chain in rules.chains.values() if chain.get("hook") == hook]
+    if not chains:
+        return [f"no chain is attached to {hook}"]
+    return [f"chain {chain['name']} has policy {chain['policy']}" for chain in chains if chain["policy"] != policy]
+
+
+def _undeclared(rules, chain, declared):
+    allowed = BASE | {_label(flow["name"]) for flow in declared}
+    surplus = [rule for rule in rules.accepting(chain) if rule.get("comment") not in allowed]
+    present = {rule.get("comment") for rule in rules.accepting(chain)}
+    problems = [
+        f"{chain} accepts what no flow declares: {rule.get('comment', 'rule without name')}" for rule in surplus
+    ]
+    problems += [
+        f"{chain} does not have the declared flow {flow['name']}"
+        for flow in declared
+        if flow["sources"] and _label(flow["name"]) not in present
+    ]
+    return problems
+
+
+def _position(rules, chain, test):
+    return next((number for number, rule in enumerate(rules.of(chain)) if test(rule)), None)
+
+
+@pytest.mark.control("VB-FWL-001")
+def test_inbound_is_denied_by_default(host):
+    """What no rule accepts does not reach the host."""
+    problems = _chain_problems(Ruleset(host), "input", "drop")
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-FWL-002")
+def test_forwarding_is_denied_by_default(host):
+    """What no rule accepts does not pass through the host."""
+    problems = _chain_problems(Ruleset(host), "forward", "drop")
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-FWL-003")
+def test_management_only_from_declared_networks(host, settings):
+    """The SSH port accepts only the management sources of the intent."""
+    rules = Ruleset(host)
+    declared = [*settings.get("verbund_management_sources", []), *settings["firewall_extra_management_sources"]]
+    wanted = {4: [], 6: []}
+    for source in declared:
+        network = ipaddress.ip_network(source, strict=False)
+        wanted[network.version].append(network)
+    for version, networks in wanted.items():
+        found = rules.networks(f"management{version}")
+        surplus = sorted(str(network) for network in found - set(ipaddress.collapse_addresses(networks)))
+        missing = sorted(str(network) for network in set(ipaddress.collapse_addresses(networks)) - found)
+        assert not surplus, f"management is also accepted from {', '.join(surplus)}"
+        assert not missing, f"management is not accepted from {', '.join(missing)}"
+    port = settings["firewall_ssh_port"]
+    for rule in rules.accepting("input"):
+        text = json.dumps(rule["expr"])
+        ports = [part["match"]["right"] for part in rule["expr"] if '"dport"' in json.dumps(part)]
+        if port in ports:
+            assert re.search(r'"@management[46]"', text), f"port {port} is also accepted by rule {rule.get('comment')}"
+
+
+@pytest.mark.control("VB-FWL-004")
+def test_only_declared_flows_reach_the_host(host, settings):
+    """Every accepting rule is a declared flow, and every declared flow has its rule."""
+    declared = [*settings.get("verbund_firewall_inbound", []), *settings["firewall_extra_inbound"]]
+    problems = _undeclared(Ruleset(host), "input", declared)
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-FWL-005")
+def test_filter_is_stateful(host):
+    """Packets that belong to no connection are dropped before answers of known connections are accepted."""
+    rules = Ruleset(host)
+    invalid = [rule for rule in rules.dropping("sanity") if '"invalid"' in json.dumps(rule["expr"])]
+    assert invalid, "packets with an invalid connection state are not dropped"
+    for chain in ("input", "forward"):
+        check = _position(rules, chain, lambda rule: {"jump": {"target": "sanity"}} in rule["expr"])
+        answers = _position(rules, chain, lambda rule: '"established"' in json.dumps(rule["expr"]))
+        assert check is not None, f"chain {chain} does not drop packets with an invalid connection state"
+        assert answers is not None, f"chain {chain} does not know established connections"
+        assert check < answers, f"chain {chain} accepts answers before it drops invalid packets"
+
+
+@pytest.mark.control("VB-FWL-006")
+def test_forged_tcp_flags_are_dropped(host):
+    """Combinations of TCP flags that no honest sender uses."""
+    present = [rule.get("comment", "") for rule in Ruleset(host).dropping("sanity")]
+    missing = [name for name in FORBIDDEN_FLAGS if not any(comment.endswith(name) for comment in present)]
+    assert not missing, f"not dropped: tcp {', tcp '.join(missing)}"
+
+
+@pytest.mark.control("VB-FWL-007")
+def test_drops_are_logged_with_a_limit(host):
+    """What falls through to the policy is logged, so slowly that nobody can fill the disk with it."""
+    rules = Ruleset(host)
+    for chain in ("input", "forward"):
+        logging = [rule for rule in rules.of(chain) if any("log" in part for part in rule["expr"])]
+        assert logging, f"chain {chain} logs nothing"
+        unlimited = [rule for rule in logging if not any("limit" in part for part in rule["expr"])]
+        assert not unlimited, f"chain {chain} logs without a limit"
+
+
+@pytest.mark.control("VB-FWL-008")
+def test_ipv6_is_filtered_too(host):
+    """All chains see both protocols, and neighbour discovery is accepted from the local link only."""
+    rules = Ruleset(host)
+    families = {chain["family"] for chain in rules.chains.values()}
+    assert families == {"inet"}, f"chains of family {', '.join(sorted(families))} see only one protocol"
+    discovery = [rule for rule in rules.accepting("input") if rule.get("comment") == "neighbour discovery"]
+    limited = [rule for rule in discovery if '"hoplimit"' in json.dumps(rule["expr"])]
+    assert limited, "neighbour discovery is not accepted, or not only from the local link: IPv6 is off or open"
+
+
+@pytest.mark.control("VB-FWL-009")
+def test_loaded_rules_are_those_of_the_file(host):
+    """Neither was the file changed without loading it, nor were rules added to or taken from the kernel."""
+    recorded = host.run("cat /run/verbund/firewall.loaded")
+    assert recorded.rc == 0, "verbund-firewall.service has not loaded the rules"
+    file_hash = host.check_output("sha256sum < /etc/verbund/firewall.nft")
+    live_hash = host.check_output("nft -s list table inet verbund | sha256sum")
+    loaded = recorded.stdout.splitlines()
+    assert loaded[:1] == [file_hash.strip()], "/etc/verbund/firewall.nft was changed after it was loaded"
+    assert loaded[1:2] == [live_hash.strip()], "the rules in the kernel were changed after they were loaded"
+
+
+@pytest.mark.control("VB-FWL-010")
+def test_rules_are_loaded_at_boot(host):
+    """Our unit loads them before the network is up, and no other unit empties the ruleset."""
+    shown = host.check_output(
+        "systemctl show -p Id -p ActiveState -p UnitFileState verbund-firewall.service nftables.service"
+    )
+    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in shown.split("\n\n")]
+    ours, vendor = blocks
+    assert ours["UnitFileState"] == "enabled", (
+        f"verbund-firewall.service does not start at boot: {ours['UnitFileState']}"
+    )
+    assert ours["ActiveState"] == "active", f"verbund-firewall.service is {ours['ActiveState']}"
+    assert vendor["UnitFileState"] == "masked", "nftables.service can be started and would empty the ruleset"
+
+
+@pytest.mark.control("VB-FWL-011")
+def test_only_declared_flows_pass_the_gateway(host, settings):
+    """Every accepting rule between zones is a declared flow, and every declared flow has its rule."""
+    declared = [*settings.get("verbund_firewall_forward", []), *settings["firewall_extra_forward"]]
+    problems = _undeclared(Ruleset(host), "forward", declared)
+    assert not problems, "; ".join(problems)

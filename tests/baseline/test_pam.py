@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Checks of the role pam. PAM has no daemon: the stacks in /etc/pam.d are what the next login works with."""
+
+import re
+
+import pytest
+
+STACK = "cat /etc/pam.d/common-{}"
+
+
+def stack(host, name, kind):
+    """The lines of one stack in order, as (control, module, arguments)."""
+    found = []
+    for line in host.check_output(STACK.format(name)).splitlines():
+        match = re.match(rf"-?{kind}\s+(\[[^]]*\]|\S+)\s+(\S+)\s*(.*)$", line)
+        if match:
+            found.append((match[1], match[2], match[3].split()))
+    return found
+
+
+def arguments(words):
+    return dict(word.partition("=")[::2] for word in words)
+
+
+@pytest.mark.control("VB-PAM-001")
+def test_new_passwords_have_to_be_strong(host, settings):
+    """pwquality is asked, and its settings, all files and arguments merged, are at least the declared ones."""
+    lines = [words for _, module, words in stack(host, "password", "password") if module == "pam_pwquality.so"]
+    assert lines, "pam_pwquality is not asked when a password is changed"
+    # pwquality.conf(5): the drop-ins in order, then the main file; arguments in the stack win over both.
+    text = host.check_output("cat /etc/security/pwquality.conf.d/*.conf /etc/security/pwquality.conf")
+    values = {key: value.strip() for key, value in re.findall(r"^\s*(\w+)\s*=?([^#\n]*)", text, re.MULTILINE)}
+    values.update(arguments(lines[0]))
+    length, classes = int(values.get("minlen", "8")), int(values.get("minclass", "0"))
+    assert length >= settings["pam_password_min_length"], f"passwords of {length} characters are accepted"
+    assert classes >= settings["pam_password_min_classes"], f"passwords with {classes} kinds of characters are accepted"
+    credits_ = [key for key in ("dcredit", "ucredit", "lcredit", "ocredit") if int(values.get(key, "0")) > 0]
+    assert not credits_, f"{', '.join(credits_)} make short passwords count as long"
+    for key in ("enforcing", "dictcheck", "usercheck"):
+        assert values.get(key, "1") != "0", f"pwquality: {key} is off"
+    assert "enforce_for_root" in values, "root may set weak passwords for others"
+
+
+@pytest.mark.control("VB-PAM-002")
+def test_wrong_passwords_lock_the_account(host, settings):
+    """The counter is asked before, raised after and cleared behind the password, with the declared limits."""
+    auth = stack(host, "auth", "auth")
+    modules = [module for _, module, _ in auth]
+    phases = {words[0]: index for index, (_, module, words) in enumerate(auth) if module == "pam_faillock.so"}
+    missing = {"preauth", "authfail", "authsucc"} - set(phases)
+    assert not missing, f"the lockout is incomplete, missing in the login stack: {', '.join(sorted(missing))}"
+    assert "pam_unix.so" in modules, "the login stack asks for no password"
+    unix = modules.index("pam_unix.so")
+    deny = modules.index("pam_deny.so")
+    ordered = phases["preauth"] < unix < phases["authfail"] < deny < phases["authsucc"]
+    assert ordered, "the parts of the lockout stand in the wrong order"
+    controls = (auth[phases["preauth"]][0], auth[phases["authfail"]][0])
+    assert controls == ("requisite", "[default=die]"), f"the lockout does not end the login: {controls}"
+    for phase, index in phases.items():
+        given = arguments(auth[index][2])
+        attempts, seconds = int(given.get("deny", "3")), int(given.get("unlock_time", "600"))
+        interval = int(given.get("fail_interval", "900"))
+        assert 0 < attempts <= settings["pam_lockout_attempts"], f"{phase}: {attempts} wrong passwords are allowed"
+        assert interval >= settings["pam_lockout_interval"], f"{phase}: attempts count for {interval} seconds only"
+        assert seconds == 0 or seconds >= settings["pam_lockout_seconds"], f"{phase}: the lock lasts {seconds} seconds only"
+
+
+@pytest.mark.control("VB-PAM-003")
+def test_passwords_are_stored_with_yescrypt(host):
+    """New passwords are hashed with yescrypt, and no older hash is left."""
+    lines = [words for _, module, words in stack(host, "password", "password") if module == "pam_unix.so"]
+    assert lines, "pam_unix does not store passwords"
+    assert all("yescrypt" in words for words in lines), "new passwords are not hashed with yescrypt"
+    # Only the kind of the hash leaves the host, never the hash.
+    kinds = host.check_output(
+        "getent -s files shadow | awk -F: '$2 ~ /^[$]/ {split($2, part, \"$\"); print $1, part[2]} "
+        "$2 !~ /^[$!*]/ && $2 != \"\" {print $1, \"des\"}'"
+    )
+    old = [line for line in kinds.splitlines() if line.split()[1] not in {"y", "gy"}]
+    assert not old, f"passwords with an old kind of hash (account kind): {'; '.join(old)}"
+
+
+@pytest.mark.control("VB-PAM-004")
+def test_old_passwords_are_refused(host, settings):
+    """The history is asked before a new password is stored."""
+    lines = stack(host, "password", "password")
+    modules = [module for _, module, _ in lines]
+    assert "pam_pwhistory.so" in modules, "former passwords are accepted again (no pam_pwhistory)"
+    index = modules.index("pam_pwhistory.so")
+    assert index < modules.index("pam_unix.so"), "former passwords are compared only after the new one is stored"
+    assert lines[index][0] in {"requisite", "required"}, "a reused password is not refused"
+    remembered = int(arguments(lines[index][2]).get("remember", "10"))
+    assert remembered >= settings["pam_password_history"], f"only {remembered} former passwords are remembered"
+
+
+@pytest.mark.control("VB-PAM-005")
+def test_new_files_are_private(host, settings):
+    """The last umask that a session gets, with and without a terminal, is the declared one."""
+    for name in ("session", "session-noninteractive"):
+        masks = [words for _, module, words in stack(host, name, "session") if module == "pam_umask.so"]
+        given = arguments(masks[-1]) if masks else {}
+        mask = given.get("umask")
+        assert mask, f"common-{name} sets no umask of its own"
+        wanted = int(settings["pam_umask"], 8)
+        assert int(mask, 8) & wanted == wanted, f"common-{name} sets umask {mask}, declared is {settings['pam_umask']}"
+        assert "nousergroups" in given, f"common-{name} widens the umask for groups named like the account"
+
+
+@pytest.mark.control("VB-PAM-006")
+def test_temporary_files_are_private(host):
+    """pam_tmpdir gives every session a TMPDIR of its own."""
+    for name in ("session", "session-noninteractive"):
+        modules = [module for _, module, _ in stack(host, name, "session")]
+        assert "pam_tmpdir.so" in modules, f"common-{name} gives no temporary directory per person"
+    module = host.run("find /usr/lib /lib -name pam_tmpdir.so")
+    assert module.stdout.strip(), "the module pam_tmpdir is named in the stacks but not installed"

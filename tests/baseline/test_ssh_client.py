@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""SSH client: what ssh makes of the configuration of the host, for an account that has none of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from support import settings_of
+
+SSH_G = "ssh -G -F /etc/ssh/ssh_config host.invalid"
+CRYPTO = Path(__file__).parents[2] / "roles" / "sshd" / "files"
+
+
+def _profile(settings):
+    path = CRYPTO / f"crypto_{settings['ssh_client_crypto_guideline']}.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))["profiles"][settings["ssh_client_crypto_profile"]]
+
+
+def _outside(effective, option, allowed):
+    offered = set(effective[option].split(","))
+    assert offered != {""}, f"ssh offers no {option} at all"
+    return [f"{option} offers {name}" for name in sorted(offered - {entry["name"] for entry in allowed})]
+
+
+def _differences(effective, wanted):
+    return [
+        f"{key} is {effective.get(key, 'not set')}, not {value}"
+        for key, value in wanted.items()
+        if effective.get(key) != value
+    ]
+
+
+@pytest.mark.control("VB-SSC-001")
+def test_connections_follow_the_guideline(host, settings):
+    """Key exchange, ciphers and MACs of the crypto profile only."""
+    effective, profile = settings_of(host.check_output(SSH_G)), _profile(settings)
+    problems = _outside(effective, "kexalgorithms", profile["kex"])
+    problems += _outside(effective, "ciphers", profile["ciphers"])
+    problems += _outside(effective, "macs", profile["macs"])
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSC-002")
+def test_keys_follow_the_guideline(host, settings):
+    """Host keys, own keys and signatures of CAs by methods of the crypto profile only."""
+    effective, profile = settings_of(host.check_output(SSH_G)), _profile(settings)
+    problems = _outside(effective, "hostkeyalgorithms", profile["signatures"] + profile["certificates"])
+    problems += _outside(effective, "pubkeyacceptedalgorithms", profile["signatures"] + profile["certificates"])
+    problems += _outside(effective, "casignaturealgorithms", profile["signatures"])
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSC-003")
+def test_unknown_servers_are_not_trusted(host, settings):
+    """An unknown host key is never accepted silently, and no server or DNS answer adds keys."""
+    effective = settings_of(host.check_output(SSH_G))
+    # ssh -G prints true and false for some options whose file syntax is yes and no.
+    checking = {"true": "yes", "false": "no"}.get(
+        effective["stricthostkeychecking"], effective["stricthostkeychecking"]
+    )
+    problems = [] if checking in {"yes", "ask"} else [f"stricthostkeychecking is {checking}"]
+    wanted = settings["ssh_client_strict_host_key_checking"]
+    if not problems and checking != wanted:
+        problems.append(f"stricthostkeychecking is {checking}, not {wanted}")
+    problems += [
+        f"{option} is {effective[option]}"
+        for option in ("updatehostkeys", "verifyhostkeydns", "nohostauthenticationforlocalhost")
+        if effective[option] not in {"no", "false"}
+    ]
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSC-004")
+def test_nothing_is_forwarded(host):
+    """A server that was taken over gets neither the agent nor the display nor a tunnel of the user."""
+    wanted = {"forwardagent": "no", "forwardx11": "no", "forwardx11trusted": "no", "tunnel": "false"}
+    wanted |= {"permitlocalcommand": "no", "gssapidelegatecredentials": "no"}
+    problems = _differences(settings_of(host.check_output(SSH_G)), wanted)
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSC-005")
+def test_only_keys_are_used(host):
+    """No password is ever typed into a connection, and known_hosts does not tell where a user has been."""
+    wanted = {"pubkeyauthentication": "true", "passwordauthentication": "no", "kbdinteractiveauthentication": "no"}
+    wanted |= {"hostbasedauthentication": "no", "gssapiauthentication": "no", "hashknownhosts": "yes"}
+    problems = _differences(settings_of(host.check_output(SSH_G)), wanted)
+    assert not problems, "; ".join(problems)

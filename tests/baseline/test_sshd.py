@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""SSH server: what sshd makes of all its files, and whether the running sshd has read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from support import lines
+
+SSHD_T = "/usr/sbin/sshd -T"
+CRYPTO = Path(__file__).parents[2] / "roles" / "sshd" / "files"
+
+
+def _effective(host, command=SSHD_T):
+    """Option -> list of values, since some options are listed once per value."""
+    found = {}
+    for line in lines(host.check_output(command)):
+        key, _, value = line.partition(" ")
+        found.setdefault(key.lower(), []).append(value.strip())
+    return found
+
+
+def _differences(effective, wanted):
+    return [
+        f"{key} is {' '.join(effective.get(key, ['not set']))}, not {value}"
+        for key, value in wanted.items()
+        if effective.get(key) != [str(value)]
+    ]
+
+
+def _profile(settings):
+    path = CRYPTO / f"crypto_{settings['sshd_crypto_guideline']}.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))["profiles"][settings["sshd_crypto_profile"]]
+
+
+def _outside(effective, option, allowed):
+    offered = set(effective[option][0].split(","))
+    assert offered != {""}, f"sshd offers no {option} at all"
+    return [f"{option} offers {name}" for name in sorted(offered - {entry["name"] for entry in allowed})]
+
+
+@pytest.mark.control("VB-SSH-001")
+def test_root_cannot_log_in(host):
+    """Root is refused, whatever address it comes from."""
+    effective = _effective(host, f"{SSHD_T} -C user=root,host=localhost,addr=127.0.0.1")
+    assert effective["permitrootlogin"] == ["no"], f"sshd allows root: {effective['permitrootlogin'][0]}"
+
+
+@pytest.mark.control("VB-SSH-002")
+def test_only_public_keys_are_accepted(host):
+    """No passwords and no other way of authentication."""
+    wanted = {
+        "pubkeyauthentication": "yes",
+        "authenticationmethods": "publickey",
+        "passwordauthentication": "no",
+        "permitemptypasswords": "no",
+        "kbdinteractiveauthentication": "no",
+        "hostbasedauthentication": "no",
+        "kerberosauthentication": "no",
+        "gssapiauthentication": "no",
+    }
+    problems = _differences(_effective(host), wanted)
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-003")
+def test_key_exchange_follows_the_guideline(host, settings):
+    """Only key exchange methods of the crypto profile."""
+    problems = _outside(_effective(host), "kexalgorithms", _profile(settings)["kex"])
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-004")
+def test_ciphers_and_macs_follow_the_guideline(host, settings):
+    """Only ciphers and MACs of the crypto profile."""
+    effective, profile = _effective(host), _profile(settings)
+    problems = _outside(effective, "ciphers", profile["ciphers"]) + _outside(effective, "macs", profile["macs"])
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-005")
+def test_host_keys_follow_the_guideline(host, settings):
+    """Only host keys and host key methods of the crypto profile."""
+    effective, profile = _effective(host), _profile(settings)
+    problems = _outside(effective, "hostkeyalgorithms", profile["signatures"] + profile["certificates"])
+    problems += [f"host key {path} is offered" for path in effective["hostkey"] if path not in profile["host_keys"]]
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-006")
+def test_user_keys_follow_the_guideline(host, settings):
+    """Only user keys, and certificates signed by methods, of the crypto profile."""
+    effective, profile = _effective(host), _profile(settings)
+    problems = _outside(effective, "pubkeyacceptedalgorithms", profile["signatures"] + profile["certificates"])
+    problems += _outside(effective, "casignaturealgorithms", profile["signatures"])
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-007")
+def test_session_keys_are_renewed(host):
+    """After 1 GiB or one hour at the latest; sshd shows bytes and seconds, 0 is never."""
+    volume, seconds = (int(value) for value in _effective(host)["rekeylimit"][0].split())
+    assert 0 < volume <= 2**30, f"session keys are renewed after {volume} bytes (0: never)"
+    assert 0 < seconds <= 3600, f"session keys are renewed after {seconds} s (0: never)"
+
+
+@pytest.mark.control("VB-SSH-008")
+def test_nothing_is_forwarded(host, settings):
+    """No agent, display, tunnel or port forwarding, except the way through a gateway to the SSH port of its hosts."""
+    tcp = settings["sshd_tcp_forwarding"]
+    if tcp == "by_class":
+        tcp = "local" if settings.get("verbund_host_class") == "gateway" else "no"
+    effective = _effective(host)
+    wanted = {
+        "allowtcpforwarding": tcp,
+        "allowagentforwarding": "no",
+        "allowstreamlocalforwarding": "no",
+        "gatewayports": "no",
+        "x11forwarding": "no",
+        "permittunnel": "no",
+    }
+    if tcp != "no":
+        wanted["permitopen"] = "*:22"
+    problems = _differences(effective, wanted)
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-009")
+def test_guessing_is_limited(host, settings):
+    """Attempts, time and parallel unauthenticated connections are limited as declared."""
+    wanted = {
+        "maxauthtries": settings["sshd_max_auth_tries"],
+        "logingracetime": settings["sshd_login_grace_time"],
+        "maxstartups": settings["sshd_max_startups"],
+        "maxsessions": settings["sshd_max_sessions"],
+    }
+    problems = _differences(_effective(host), wanted)
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-010")
+def test_dead_sessions_end(host, settings):
+    """A client that gives no sign of life loses its session."""
+    wanted = {
+        "clientaliveinterval": settings["sshd_client_alive_interval"],
+        "clientalivecountmax": settings["sshd_client_alive_count_max"],
+    }
+    problems = _differences(_effective(host), wanted)
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-011")
+def test_logins_are_logged_with_their_key(host):
+    """At VERBOSE sshd logs the fingerprint of the key with each login."""
+    effective = _effective(host)
+    assert effective["loglevel"] == ["VERBOSE"], f"sshd logs at {effective['loglevel'][0]}, not VERBOSE"
+
+
+@pytest.mark.control("VB-SSH-012")
+def test_private_host_keys_are_private(host):
+    """Every private host key belongs to root and is readable by nobody else."""
+    listed = lines(host.check_output("stat -L -c '%U:%G %a %n' /etc/ssh/ssh_host_*_key"))
+    problems = [line for line in listed if not line.startswith("root:root 600 ")]
+    assert not problems, f"readable by others than root: {'; '.join(problems)}"
+
+
+@pytest.mark.control("VB-SSH-013")
+def test_no_exceptions_for_single_users_or_addresses(host):
+    """Match blocks override everything else for some logins, and further includes hide where a value comes from."""
+    found = host.run(
+        "grep -rnisE '^[[:space:]]*(match|include)[[:space:]=]' /etc/ssh/sshd_config /etc/ssh/sshd_config.d"
+    )
+    assert found.rc in {0, 1}, f"the configuration of sshd cannot be read: {found.stderr}"
+    vendor = "Include /etc/ssh/sshd_config.d/*.conf"
+    surplus = [line for line in found.stdout.splitlines() if line.split(":", 2)[-1].strip() != vendor]
+    assert not surplus, f"exceptions in the configuration of sshd: {'; '.join(surplus[:10])}"
+
+
+@pytest.mark.control("VB-SSH-014")
+def test_running_sshd_has_read_its_configuration(host):
+    """The service runs, starts at boot, and was (re)loaded after the last change of its files."""
+    unit = dict(
+        line.split("=", 1)
+        for line in host.check_output(
+            "systemctl show --timestamp=us+utc -p ActiveState -p UnitFileState -p StateChangeTimestamp ssh.service"
+        ).splitlines()
+    )
+    assert unit["ActiveState"] == "active", f"ssh.service is {unit['ActiveState']}"
+    assert unit["UnitFileState"] == "enabled", f"ssh.service does not start at boot: {unit['UnitFileState']}"
+    newer = host.check_output(
+        "find /etc/ssh/sshd_config /etc/ssh/sshd_config.d -newermt "
+        '"$(systemctl show --timestamp=us+utc -P StateChangeTimestamp ssh.service)"'
+    )
+    assert not newer, f"changed since sshd read its configuration: {' '.join(newer.split()[:10])}"
+
+
+@pytest.mark.control("VB-SSH-015")
+def test_accounts_cannot_weaken_their_session(host):
+    """Files in a home directory set no environment and run nothing at login, and count only if nobody else can write."""
+    wanted = {"permituserenvironment": "no", "permituserrc": "no", "strictmodes": "yes", "ignorerhosts": "yes"}
+    problems = _differences(_effective(host), wanted)
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-016")
+def test_only_the_declared_ca_is_trusted(host, settings):
+    """User certificates count only from the declared CA and for the declared principals; nothing else names keys."""
+    wanted = {
+        "trustedusercakeys": settings["sshd_trusted_user_ca_file"] or "none",
+        "authorizedprincipalsfile": settings["sshd_authorized_principals_file"] or "none",
+        "authorizedkeyscommand": "none",
+        "authorizedprincipalscommand": "none",
+    }
+    problems = _differences(_effective(host), wanted)
+    assert not problems, "; ".join(problems)

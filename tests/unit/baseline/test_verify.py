@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""All six verdicts, from real checks over real answers of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from verbund.baseline import verify as verify_module
+from verbund.baseline.bundle import Answer, Bundle, EvidenceError
+from verbund.baseline.junit import junit
+from verbund.baseline.plan import Plan
+from verbund.baseline.results import HostResult, Results, Verdict
+from verbund.baseline.session import Limits
+from verbund.baseline.target import Target, connection_overlay, targets_from_intent
+from verbund.baseline.verify import Interrupted, exit_code, store
+from verbund.errors import ExitCode, InputError, UsageError
+
+
+@dataclass
+class Exception_:
+    owner: str = "IT-Koordination"
+    reason: str = "old printer"
+    compensation: str = "own zone"
+    expires: date = date(2030, 1, 31)
+
+
+def of(results: Results, control: str, host: str = "h1"):
+    found = next(entry for entry in results.hosts if entry.host == host)
+    return next(result for result in found.results if result.control == control)
+
+
+CASES = {
+    "met": ('assert host.check_output("id -u") == "0"', Verdict.MET, ""),
+    "not met": ('assert host.run("echo 1").stdout == "2", "one is not two"', Verdict.NOT_MET, "one is not two"),
+    "not met, no message": ('assert host.run("echo 1").rc == 1', Verdict.NOT_MET, "assert 0 == 1"),
+    "command fails": ('host.check_output("ls /nix/da")', Verdict.NOT_MET, "'ls /nix/da' ended with status 2: ls: cannot"),
+    "pytest.fail": ('pytest.fail("no")', Verdict.NOT_MET, "no"),
+    "skip": ('pytest.skip("not applicable: no printer")', Verdict.NOT_APPLICABLE, "no printer"),
+    "bug in the check": ('{}["x"]', Verdict.NOT_EVALUATED, "KeyError: 'x' (test_sshd.py:"),
+    "unknown setting": ('settings["sshd_prot"]', Verdict.NOT_EVALUATED, "sshd_prot: neither a default"),
+    "bad value": ("int('x')", Verdict.NOT_EVALUATED, "ValueError: invalid literal"),
+    "huge output": ('host.run("head -c 9999999 /dev/zero")', Verdict.NOT_EVALUATED, "longer than 256 KiB"),
+    "hangs there": ('host.run("sleep 9")', Verdict.NOT_EVALUATED, "did not end within 2 s"),
+    "swallowed": ('try:\n    host.run("sleep 9")\nexcept Exception:\n    pass', Verdict.NOT_EVALUATED, "did not end"),
+    "exits": ('raise SystemExit("bye")', Verdict.NOT_EVALUATED, "SystemExit: bye"),
+    "defaults": ('assert settings["sshd_words"] == ["a", "b"]', Verdict.MET, ""),
+    "variables win": ('assert settings["sshd_port"] == 2222', Verdict.MET, ""),
+    "helpers": ('assert lines(host.run("echo; echo x; echo \\"#y\\"").stdout) == ["x"]', Verdict.MET, ""),
+    "several rounds": (
+        'x = host.check_output("echo a")\ny = host.check_output("echo %s", x + "b")\nassert host.run("echo " + y).rc == 0',
+        Verdict.MET,
+        "",
+    ),
+    "modules": (
+        'assert host.file("/etc/passwd").mode == 0o644\nassert host.user("root").uid == 0\n'
+        'assert host.group("root").exists\nassert int(host.sysctl("kernel.pid_max")) > 5\n'
+        'assert not host.package("no-such-package").is_installed\nassert not host.service("no-such-unit").is_enabled\n'
+        'assert not host.file("/nix").exists\nassert host.exists("sh")',
+        Verdict.MET,
+        "",
+    ),
+    "other user": ('with host.sudo("nobody"):\n    assert host.check_output("id -un") == "nobody"', Verdict.MET, ""),
+}
+
+
+def test_every_way_a_check_can_end(tiny, local):
+    names = {case: tiny.add(body) for case, (body, _, _) in CASES.items()}
+    results = tiny.verification(local(sshd_port=2222)).run()
+    for case, (_, verdict, reason) in CASES.items():
+        if case == "other user" and not Path("/usr/bin/sudo").exists():
+            continue
+        result = of(results, names[case])
+        assert result.verdict is verdict, (case, result)
+        assert reason in result.reason, (case, result)
+        assert bool(result.reason) == (verdict is not Verdict.MET), case
+
+
+def test_a_check_that_does_not_end(tiny, monkeypatch):
+    monkeypatch.setattr("verbund.baseline.evaluate.CHECK_SECONDS", 0.5)
+    slow = tiny.add("while True:\n    time.sleep(0.01)")
+    after = tiny.add("pass")
+    results = tiny.verification().run()
+    assert of(results, slow).verdict is Verdict.NOT_EVALUATED
+    assert "longer than 0.5 s" in of(results, slow).reason
+    assert of(results, after).verdict is Verdict.MET
+
+
+def test_a_parametrized_check_counts_its_worst(tiny):
+    decorator = '@pytest.mark.parametrize("word", ["1", "2", "3"])'
+    worst = tiny.add('assert host.run("echo 2").stdout.strip() != settings["sshd_word"]', decorator="")
+    tiny.tests[-1] = (
+        f'@pytest.mark.control("{worst}")\n{decorator}\ndef test_1(host, word):\n'
+        '    assert host.run("echo 2").stdout.strip() != word, "it is " + word\n'
+    )
+    result = of(tiny.verification().run(), worst)
+    assert (result.verdict, result.reason) == (Verdict.NOT_MET, "it is 2")
+
+
+def test_class_and_profile_decide_what_applies(tiny, local):
+    everyone = tiny.add("pass", classes="[server, client]")
+    servers = tiny.add("pass")
+    special = tiny.add("pass", classes="[server, client]", profiles="[p9]")
+    results = tiny.verification(local("s"), local("c", "client")).run()
+    assert of(results, everyone, "c").verdict is Verdict.MET
+    assert (of(results, servers, "s").verdict, of(results, servers, "c").verdict) == (
+        Verdict.MET,
+        Verdict.NOT_APPLICABLE,
+    )
+    assert "class client" in of(results, servers, "c").reason
+    assert "profile p1" in of(results, special, "s").reason
+
+
+def test_excepted_only_where_not_met(tiny, local):
+    broken, fine = tiny.add('assert not host.run("true").rc == 0, "bad"'), tiny.add("pass")
+    deviations = {"h1": {broken: Exception_(), fine: Exception_()}}
+    results = tiny.verification(local("h1"), local("h2"), deviations=deviations).run()
+    excepted = of(results, broken)
+    assert excepted.verdict is Verdict.EXCEPTED
+    assert excepted.deviation is not None
+    assert excepted.deviation.expires == date(2030, 1, 31)
+    assert excepted.reason == "bad"
+    assert of(results, fine).verdict is Verdict.MET
+    assert of(results, broken, "h2").verdict is Verdict.NOT_MET
+
+
+def test_observations_tell_what_was_asked_and_seen(tiny):
+    control = tiny.add('host.run("echo seen; echo err >&2; exit 4")\nhost.run("head -c 5000 /dev/zero | tr \\"\\\\0\\" x")')
+    first, second = of(tiny.verification().run(), control).observations
+    assert (first.exit_status, first.stdout, first.stderr) == (4, "seen", "err")
+    assert len(second.stdout) <= 400
+    assert second.stdout.startswith("xxx")
+
+
+def test_an_unreachable_host_is_never_a_pass_and_costs_nobody_else(tiny, local, tmp_path, monkeypatch):
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text("#!/bin/sh\necho 'ssh: connect to host: Connection refused' >&2\nexit 255\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
+    control, other = tiny.add("pass"), tiny.add("pass", classes="[client]")
+    results = tiny.verification(Target("down", "server", address="192.0.2.1"), local()).run()
+    assert of(results, control, "down").verdict is Verdict.NOT_EVALUATED
+    assert "Connection refused" in of(results, control, "down").reason
+    assert of(results, other, "down").verdict is Verdict.NOT_APPLICABLE
+    assert of(results, control).verdict is Verdict.MET
+    assert results.hosts[0].error
+    assert exit_code(results) is ExitCode.UNREACHABLE
+
+
+@pytest.mark.parametrize(("body", "code"), [("pass", ExitCode.GOOD), ("assert 0", ExitCode.FINDINGS), ("1/0", 1)])
+def test_exit_codes(tiny, body, code):
+    tiny.add(body)
+    assert exit_code(tiny.verification().run()) == code
+
+
+def test_a_test_file_that_cannot_be_loaded(tiny):
+    control = tiny.add("pass")
+    tiny.tests.append("import no_such_module")
+    result = of(tiny.verification().run(), control)
+    assert result.verdict is Verdict.NOT_EVALUATED
+    assert "No module named 'no_such_module'" in result.reason
+
+
+def test_a_control_without_a_test_is_not_evaluated(tiny):
+    control = tiny.add("pass", marker="")
+    assert "is missing" in of(tiny.verification().run(), control).reason
+
+
+def test_what_a_check_prints_stays_inside(tiny, capfd):
+    tiny.add('print("\\x1b[31mevil")')
+    tiny.verification().run()
+    assert "evil" not in "".join(capfd.readouterr())
+
+
+class TestEvidence:
+    def test_evaluated_again_without_the_host(self, tiny, local, monkeypatch):
+        control = tiny.add('assert host.check_output("echo 1") == "1"')
+        tiny.verification().run()
+        monkeypatch.setattr("verbund.baseline.session.command_line", lambda *_: pytest.fail("contacted"))
+        results = tiny.verification(local(), local("h2"), from_evidence=True).run()
+        assert of(results, control).verdict is Verdict.MET
+        assert results.hosts[0].bundle_sha256
+        assert of(results, control, "h2").verdict is Verdict.NOT_EVALUATED
+        assert "no evidence is stored" in results.hosts[1].error
+
+    def test_a_new_question_is_not_answered_by_old_evidence(self, tiny):
+        control = tiny.add("pass")
+        tiny.verification().run()
+        tiny.tests[-1] = tiny.tests[-1].replace("pass", 'host.run("echo new")')
+        result = of(tiny.verification(from_evidence=True).run(), control)
+        assert result.verdict is Verdict.NOT_EVALUATED
+        assert "echo new" in result.reason
+
+    def test_old_evidence_is_stale(self, tiny, local):
+        daily, weekly = (
+            tiny.add('assert host.run("true").rc == 0', lifetime_hours=hours) for hours in ("24", "168")
+        )
+        verification = tiny.verification()
+        verification.run()
+        bundle = Bundle.newest(verification.evidence, "h1")
+        old = bundle.model_copy(update={"collected": datetime.now(UTC) - timedelta(hours=25)}).sealed()
+        for path in (verification.evidence / "h1").iterdir():
+            path.unlink()
+        old.write(verification.evidence)
+        results = tiny.verification(from_evidence=True).run()
+        assert of(results, daily).verdict is Verdict.STALE
+        assert of(results, weekly).verdict is Verdict.MET
+        assert exit_code(results) is ExitCode.FINDINGS
+
+    @pytest.mark.parametrize("change", ["answer", "host", "half", "nothing"])
+    def test_changed_evidence_is_refused(self, tiny, change):
+        control = tiny.add('assert host.check_output("echo good") == "good"')
+        verification = tiny.verification()
+        verification.run()
+        path = next((verification.evidence / "h1").iterdir())
+        text = path.read_text()
+        changed = {
+            "answer": text.replace("good\\n", "bad\\n"),
+            "host": text.replace('"h1"', '"h2"'),
+            "half": text[: len(text) // 2],
+            "nothing": "",
+        }
+        path.write_text(changed[change])
+        with pytest.raises(EvidenceError):
+            Bundle.newest(verification.evidence, "h1")
+        results = tiny.verification(from_evidence=True).run()
+        assert of(results, control).verdict is Verdict.NOT_EVALUATED
+        assert str(path) in results.hosts[0].error
+        assert exit_code(results) is ExitCode.UNREACHABLE
+
+    def test_evidence_of_another_host_is_refused(self, tmp_path):
+        bundle = Bundle(host="a", host_class="server", collected=datetime.now(UTC), release="1", plan="", answers=())
+        path = bundle.sealed().write(tmp_path)
+        (tmp_path / "b").mkdir()
+        path.rename(tmp_path / "b" / path.name)
+        with pytest.raises(EvidenceError, match="not of b"):
+            Bundle.newest(tmp_path, "b")
+
+
+class TestPlan:
+    def test_learned_once_then_one_round(self, tiny):
+        tiny.add('x = host.check_output("echo a")\nhost.run("echo b " + x)')
+        rounds = []
+        verification = tiny.verification(learn=True, complete=True, progress=lambda step: rounds.append(step.rounds))
+        verification.run()
+        path = verification.plans / "server.json"
+        assert json.loads(path.read_text())["commands"] == ["echo a", "echo b a"]
+        before = path.read_bytes()
+        tiny.verification(learn=True, complete=True, progress=lambda step: rounds.append(step.rounds)).run()
+        assert rounds == [2, 1]
+        assert path.read_bytes() == before
+
+    def test_without_learn_nothing_is_written(self, tiny):
+        tiny.add('host.run("echo a")')
+        verification = tiny.verification()
+        verification.run()
+        assert not verification.plans.exists()
+
+    def test_unused_commands_leave_only_when_all_hosts_were_asked(self):
+        plan = Plan(release="1", host_class="server", commands=("a", "b"))
+        assert plan.learned({"b", "c"}, "2", complete=False).commands == ("a", "b", "c")
+        assert plan.learned({"b", "c"}, "2", complete=True).commands == ("b", "c")
+
+    def test_questions_without_end_stop(self, tiny, monkeypatch):
+        monkeypatch.setattr(verify_module, "MAX_ROUNDS", 3)
+        control = tiny.add('for n in range(99):\n    host.run(f"echo {n}")')
+        result = of(tiny.verification().run(), control)
+        assert result.verdict is Verdict.NOT_EVALUATED
+        assert "no answer to: echo 3" in result.reason
+
+    def test_a_broken_plan_is_an_input_error(self, tiny):
+        tiny.add("pass")
+        tiny.verification()
+        plans = tiny.checks / "plans"
+        plans.mkdir()
+        (plans / "server.json").write_text("{")
+        with pytest.raises(UsageError, match=r"server\.json"):
+            tiny.verification().run()
+
+
+def test_a_wrong_clock_is_said():
+    from verbund.baseline.fleet import read_facts
+
+    def facts(offset: float) -> dict[str, str]:
+        return read_facts(Answer.of("f", 0, f"clock={int(1e9 + offset)}\nos=Debian\n".encode(), b""), 1e9)[0]
+
+    assert facts(0) == {"os": "Debian"}
+    assert facts(-7380)["clock"].startswith("wrong: 2 h 3 min behind")
+    assert facts(90000)["clock"].startswith("wrong: 25 h 0 min ahead")
+    assert read_facts(Answer.of("f", 0, b"clock=\xff\xff1\nevil=1", b""), 1e9)[0]["clock"].startswith("unknown")
+
+
+def test_files_of_a_run(tiny, tmp_path):
+    tiny.add('assert host.run("printf \\"\\\\001\\\\033[31m\\"").stdout == "", host.run("printf \\"\\\\001\\\\033[31m\\"").stdout')
+    tiny.add("pass")
+    results = tiny.verification().run()
+    path = store(results, tmp_path / "out")
+    assert Results.read(path) == results
+    assert Results.read(tmp_path / "out" / "latest.json") == results
+    suite = ET.fromstring((tmp_path / "out" / "junit.xml").read_bytes())[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+    assert len(suite.findall("testcase/failure")) == 1
+    assert not list((tmp_path / "out").glob("*.part"))
+
+
+def test_junit_survives_every_character(tiny):
+    tiny.add("pass")
+    results = tiny.verification().run()
+    nasty = "".join(map(chr, [*range(0x100), 0x202E, 0xFFFE, 0xFFFF, 0x1F600])) + "]]><&"
+    result = results.hosts[0].results[0].model_copy(update={"verdict": Verdict.NOT_MET, "reason": nasty})
+    host = HostResult(host="h", tenant="", site="", host_class="server", profile="", zone="", address="", results=[result])
+    ET.fromstring(junit(results.model_copy(update={"hosts": (host,)})))
+
+
+def test_many_hosts_keep_their_own_answers(tiny, local):
+    control = tiny.add('assert settings["mine"] == host.run("echo same").stdout.strip(), settings["mine"]')
+    hosts = [local(f"h{n}", mine="same" if n % 2 else f"other{n}") for n in range(12)]
+    results = tiny.verification(*hosts, workers=5).run()
+    assert [host.host for host in results.hosts] == [host.name for host in hosts]
+    for n in range(12):
+        assert of(results, control, f"h{n}").verdict is (Verdict.MET if n % 2 else Verdict.NOT_MET)
+
+
+def test_interrupt_keeps_what_was_fetched(tiny, local):
+    tiny.add('host.run("sleep " + str(settings["nap"]))')
+    verification = tiny.verification(
+        local("quick", nap=0), local("slow", nap=60), limits=Limits(command_seconds=90)
+    )
+    timer = threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    start = time.monotonic()
+    with pytest.raises(Interrupted, match="evidence of 2 of 2 hosts"):
+        verification.run()
+    assert time.monotonic() - start < 10
+    assert Bundle.newest(verification.evidence, "quick") is not None
+
+
+def test_malformed_controls_stop_before_anyone_is_contacted(tiny, monkeypatch):
+    tiny.add("pass", since="yesterday")
+    monkeypatch.setattr("verbund.baseline.session.command_line", lambda *_: pytest.fail("contacted"))
+    with pytest.raises(InputError, match=r"controls\.yml:\d+.*since"):
+        tiny.verification().run()
+
+
+def test_nothing_to_verify_is_an_error(tiny):
+    tiny.add("pass")
+    verification = tiny.verification()
+    verification.targets = ()
+    with pytest.raises(UsageError, match="no hosts"):
+        verification.run()
+
+
+def test_targets_come_from_the_intent_and_the_lab(tmp_path):
+    @dataclass
+    class Host:
+        name: str
+        tenant: str = "t"
+        site: str = "s"
+        room: str | None = None
+        host_class: str = "server"
+        profile: str = "p"
+        zone: str = "servers"
+        address: str = "10.0.0.1"
+
+    class View:
+        def select(self, limit):
+            return [Host("a"), Host("b")]
+
+        def variables(self, host):
+            return {"ansible_host": host.address, "sshd_port": 1}
+
+    connections = tmp_path / "connections.json"
+    connections.write_text(json.dumps({"hosts": {"a": {"vars": {"ansible_host": "127.0.0.1", "ansible_port": 4}}}}))
+    a, b = targets_from_intent(View(), None, connections)
+    assert (a.variables["ansible_host"], a.variables["ansible_port"]) == ("127.0.0.1", 4)
+    assert b.variables == {
+        "ansible_host": "10.0.0.1",
+        "sshd_port": 1,
+        "verbund_host_class": "server",
+        "verbund_profile": "p",
+    }
+    assert connection_overlay(tmp_path / "none.json") == {}
+    for broken in ("", "[]", '{"hosts": {"a": 1}}', '{"hosts": []}'):
+        connections.write_text(broken)
+        with pytest.raises(UsageError, match=r"connections\.json"):
+            connection_overlay(connections)
+
+
+def test_the_same_checks_run_with_plain_pytest(tiny):
+    passed, skipped = tiny.add('assert host.check_output("id -u") == "0"'), tiny.add("settings['sshd_port']; assert 0")
+    tiny.add("pass", classes="[client]")
+    inventory = tiny.write() / "hosts.yml"
+    inventory.write_text(
+        "all: {hosts: {h1: {ansible_connection: local, verbund_host_class: server, sshd_port: 9}}}\n"
+    )
+    assert (passed, skipped) == ("VB-SSH-001", "VB-SSH-002")
+    for hosts in (["--hosts=local://"], ["--hosts=ansible://h1", f"--ansible-inventory={inventory}"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", "-rs", *hosts]
+            + [str(tiny.checks)],
+            cwd=tiny.root,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if "ansible" in hosts[0]:
+            assert "1 failed, 1 passed, 1 skipped" in done.stdout, done.stdout
+            assert "VB-SSH-003 is not for class server" in done.stdout
+        else:
+            assert "1 failed, 2 passed" in done.stdout, done.stdout
