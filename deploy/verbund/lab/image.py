@@ -105,6 +105,7 @@ WARM_UP = """\
 #!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
 mount -t securityfs securityfs /sys/kernel/security
 apparmor_parser --skip-kernel-load --write-cache --jobs=2 /etc/apparmor.d && echo verbund-warm > /dev/ttyS0
 mount -o remount,ro /
