@@ -88,10 +88,10 @@ def host_fixture(request: pytest.FixtureRequest, _testinfra_host: Host, settings
         return
     marker = request.node.get_closest_marker("control")
     control = _controls().get(marker.args[0], {}) if marker and marker.args else {}
-    for kind, variable in (("classes", "verbund_host_class"), ("profiles", "verbund_profile")):
-        wanted, actual = control.get(kind), settings.get(variable)
+    for key, kind in (("classes", "class"), ("profiles", "profile")):
+        wanted, actual = control.get(key), settings.get("verbund_host_class" if kind == "class" else "verbund_profile")
         if wanted and actual and actual not in wanted:
-            pytest.skip(f"not applicable: {marker.args[0]} is not for {kind.rstrip('s')} {actual}")
+            pytest.skip(f"not applicable: {marker.args[0]} is not for {kind} {actual}")
     name = _testinfra_host.backend.get_pytest_id()
     if name not in _is_root:
         _is_root[name] = _testinfra_host.check_output("id -u") == "0"
