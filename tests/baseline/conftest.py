@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from testinfra.host import Host
 
 HERE = Path(__file__).parent
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ROLES = HERE.parent.parent / "roles"
 # Checks import helpers with "from support import ..."; the importlib mode of pytest leaves sys.path alone.
 if str(HERE) not in sys.path:
@@ -42,7 +43,7 @@ class Settings(dict[str, Any]):
 def _role_defaults() -> Mapping[str, Any]:
     merged: dict[str, Any] = {}
     for path in sorted(ROLES.glob("*/defaults/main.yml")):
-        merged |= yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        merged |= yaml.load(path.read_bytes(), Loader=_LOADER) or {}
     return merged
 
 
@@ -50,7 +51,7 @@ def _role_defaults() -> Mapping[str, Any]:
 def _controls() -> Mapping[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for path in sorted(ROLES.glob("*/meta/controls.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        document = yaml.load(path.read_bytes(), Loader=_LOADER) or {}
         found |= {control["id"]: control for control in document.get("controls", [])}
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from verbund.baseline.controls import bsi_catalogue, catalogue_markdown, load_controls, require_controls
 from verbund.baseline.lint import lint
 from verbund.cli.main import main
@@ -100,7 +101,9 @@ def test_markers(tiny):
     assert "test_1 proves no control" in found
 
 
-@pytest.mark.parametrize("text", ["", "controls: 3\n", "controls: []\n", "a: [\n", "controls:\n\t- x\n", "\xff", "- a\n"])
+@pytest.mark.parametrize(
+    "text", ["", "controls: 3\n", "controls: []\n", "a: [\n", "controls:\n\t- x\n", "\xff", "- a\n"]
+)
 def test_broken_files_are_findings_not_tracebacks(tiny, text: str):
     tiny.add("pass")
     tiny.write()
