@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
 from verbund.baseline.fleet import Fleet
 from verbund.baseline.plan import Plan
 from verbund.baseline.session import Limits, Session
@@ -85,11 +86,11 @@ def test_a_host_without_writable_tmp(container):
 
 
 def test_a_host_with_a_full_disk(container):
-    fill = "mount -t tmpfs -o size=1m none /var/tmp; cat /dev/zero > /var/tmp/fill 2>/dev/null; mount --bind /var/tmp /tmp"
-    with changed(container, fill, "umount /tmp; umount /var/tmp"):
+    fill = "mount -t tmpfs -o size=1m none /tmp; cat /dev/zero > /tmp/fill 2>/dev/null; test -s /tmp/fill"
+    with changed(container, fill, "umount /tmp"):
         answer, proof = ask(container, "echo fine", "echo x > /tmp/x")
     assert answer.stdout == "fine\n"
-    assert "No space left" in proof.stderr
+    assert proof.exit_status != 0
 
 
 def test_hostile_output(container):
@@ -116,15 +117,18 @@ def test_a_command_that_kills_the_connection(container):
 
 
 def test_a_shell_that_answers_garbage(container):
-    lie = "mv /usr/bin/timeout /usr/bin/timeout.real; printf '#!/bin/sh\\nhead -c 100000 /dev/urandom\\nexit 0\\n' > /usr/bin/timeout; chmod 755 /usr/bin/timeout"
+    script = "#!/bin/sh\\nhead -c 100000 /dev/urandom\\nexit 0\\n"
+    tool = "/usr/bin/timeout"
+    lie = f"mv {tool} {tool}.real; printf '{script}' > {tool}; chmod 755 {tool}"
     with changed(container, lie, "true"):
         try:
             answers = ask(container, "echo 1", "echo 2")
             assert len(answers) == 2
             assert all(answer.stdout_bytes != b"1\n" for answer in answers)
         finally:
-            mend = "mv /usr/bin/timeout.real /usr/bin/timeout"
-            ssh = ["ssh", "-F", str(container.ssh_config), container.name, f'[ "$(id -u)" = 0 ] && {mend} || sudo -n {mend}']
+            mend = f"mv {tool}.real {tool}"
+            as_root = f'[ "$(id -u)" = 0 ] && {mend} || sudo -n {mend}'
+            ssh = ["ssh", "-F", str(container.ssh_config), container.name, as_root]
             subprocess.run(ssh, check=True, timeout=30)
 
 
@@ -142,7 +146,8 @@ def test_a_wrong_host_key_is_refused(container, tmp_path):
     port = names.get("port", "22")
     known.write_text(f"{alias} {public}\n[{alias}]:{port} {public}\n[{names['hostname']}]:{port} {public}\n")
     target = target_of(container)
-    arguments = f"-o UserKnownHostsFile='{known}' -o GlobalKnownHostsFile=/dev/null {target.variables['ansible_ssh_common_args']}"
+    wrong_keys = f"-o UserKnownHostsFile='{known}' -o GlobalKnownHostsFile=/dev/null"
+    arguments = f"{wrong_keys} {target.variables['ansible_ssh_common_args']}"
     wrong = Target("h", "server", address=container.name, variables={"ansible_ssh_common_args": arguments})
     with pytest.raises(UnreachableError, match="host key"), Session(wrong, LIMITS):
         pass

@@ -29,7 +29,7 @@ from verbund.errors import ExitCode, InputError, UsageError
 
 
 @dataclass
-class Exception_:
+class Accepted:
     owner: str = "IT-Koordination"
     reason: str = "old printer"
     compensation: str = "own zone"
@@ -40,6 +40,16 @@ def of(results: Results, control: str, host: str = "h1"):
     found = next(entry for entry in results.hosts if entry.host == host)
     return next(result for result in found.results if result.control == control)
 
+
+MODULES = """\
+assert host.file("/etc/passwd").mode == 0o644
+assert host.user("root").uid == 0
+assert host.group("root").exists
+assert int(host.sysctl("kernel.pid_max")) > 5
+assert not host.package("no-such-package").is_installed
+assert not host.service("no-such-unit").is_enabled
+assert not host.file("/nix").exists
+assert host.exists("sh")"""
 
 CASES = {
     "met": ('assert host.check_output("id -u") == "0"', Verdict.MET, ""),
@@ -63,18 +73,11 @@ CASES = {
     "variables win": ('assert settings["sshd_port"] == 2222', Verdict.MET, ""),
     "helpers": ('assert lines(host.run("echo; echo x; echo \\"#y\\"").stdout) == ["x"]', Verdict.MET, ""),
     "several rounds": (
-        'x = host.check_output("echo a")\ny = host.check_output("echo %s", x + "b")\nassert host.run("echo " + y).rc == 0',
+        'x = host.check_output("echo a")\ny = host.check_output("echo %s", x)\nassert host.run("echo " + y).rc == 0',
         Verdict.MET,
         "",
     ),
-    "modules": (
-        'assert host.file("/etc/passwd").mode == 0o644\nassert host.user("root").uid == 0\n'
-        'assert host.group("root").exists\nassert int(host.sysctl("kernel.pid_max")) > 5\n'
-        'assert not host.package("no-such-package").is_installed\nassert not host.service("no-such-unit").is_enabled\n'
-        'assert not host.file("/nix").exists\nassert host.exists("sh")',
-        Verdict.MET,
-        "",
-    ),
+    "modules": (MODULES, Verdict.MET, ""),
     "other user": ('with host.sudo("nobody"):\n    assert host.check_output("id -un") == "nobody"', Verdict.MET, ""),
 }
 
@@ -128,7 +131,7 @@ def test_class_and_profile_decide_what_applies(tiny, local):
 
 def test_excepted_only_where_not_met(tiny, local):
     broken, fine = tiny.add('assert not host.run("true").rc == 0, "bad"'), tiny.add("pass")
-    deviations = {"h1": {broken: Exception_(), fine: Exception_()}}
+    deviations = {"h1": {broken: Accepted(), fine: Accepted()}}
     results = tiny.verification(local("h1"), local("h2"), deviations=deviations).run()
     excepted = of(results, broken)
     assert excepted.verdict is Verdict.EXCEPTED
@@ -308,9 +311,7 @@ def test_a_wrong_clock_is_said():
 
 
 def test_files_of_a_run(tiny, tmp_path):
-    tiny.add(
-        'assert host.run("printf \\"\\\\001\\\\033[31m\\"").stdout == "", host.run("printf \\"\\\\001\\\\033[31m\\"").stdout'
-    )
+    tiny.add('text = host.run(r"printf \\'\\\\001\\\\033[31m\\'").stdout\nassert text == "", text')
     tiny.add("pass")
     results = tiny.verification().run()
     path = store(results, tmp_path / "out")
@@ -411,10 +412,10 @@ def test_the_same_checks_run_with_plain_pytest(tiny):
     inventory = tiny.write() / "hosts.yml"
     inventory.write_text("all: {hosts: {h1: {ansible_connection: local, verbund_host_class: server, sshd_port: 9}}}\n")
     assert (passed, skipped) == ("VB-SSH-001", "VB-SSH-002")
+    pytest_command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", "-rs"]
     for hosts in (["--hosts=local://"], ["--hosts=ansible://h1", f"--ansible-inventory={inventory}"]):
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", "-rs", *hosts]
-            + [str(tiny.checks)],
+            [*pytest_command, *hosts, str(tiny.checks)],
             cwd=tiny.root,
             capture_output=True,
             text=True,
