@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
+# ruff: noqa: T201 (its output is its purpose)
 """Size and speed of the report: ``python tests/bench/bench_report.py``.
 
 Prints, for fleets of growing size, what the report weighs, how long it takes to write, and how long a headless

@@ -51,7 +51,7 @@ frame.addEventListener("load", async () => {
   try {
     await sleep(30);
     seen = await (async () => { %(steps)s })();
-  } catch (error) { seen = {error: String(error.stack)}; }
+  } catch (error) { seen = {error: String(error.stack), at: frame.contentWindow.location.hash}; }
   document.getElementById("out").textContent = JSON.stringify(seen);
 }, {once: true});
 frame.src = %(url)s;
@@ -162,7 +162,8 @@ def test_filters_search_and_sorting(small: ReportFiles, tmp_path: Path) -> None:
         tmp_path, small.pages["en"],
         """const seen = {};
         const state = () => ({count: $(".count").textContent, live: $("#status").textContent,
-          hash: frame.contentWindow.location.hash, verdicts: [...new Set($$("#view .badge").map((b) => b.textContent))]});
+          hash: frame.contentWindow.location.hash,
+          verdicts: [...new Set($$("#view .badge").map((b) => b.textContent))]});
         const select = (label) =>
           $$("#view label").find((l) => l.firstChild.textContent === label).querySelector("select");
         await go("#/results?verdict=n");
