@@ -279,7 +279,7 @@
   // ---- views ------------------------------------------------------------------------------------------------------
 
   const views = {
-    results: (_, query) => [title(T.open), results(query, { hosts, controls }, { host: true, control: true, label: T.open })],
+    results: (_, query) => [title(T.results), results(query, { hosts, controls }, { host: true, control: true, label: T.results })],
     hosts: (_, query) => [title(T.hosts), hostTable(query, hosts, { site: true, label: T.hosts })],
     controls: (_, query) => {
       const tally = controls.map((c) => {

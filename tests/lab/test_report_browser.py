@@ -110,14 +110,19 @@ def test_a_large_report_opens_within_two_seconds(large: ReportFiles, tmp_path: P
         assert seen["ms"] <= 2000, hash_
         assert seen["rows"] == (100 if hash_ else 0)
         assert seen["fetched"] == 0
-    # Whole browser, from a cold start to the drawn page; the best of three, for a machine that is busy with others.
+    # Whole browser, cold, less what the same browser takes for an empty page at the same time: the best of three,
+    # since the machine may be busy with others.
+    empty = tmp_path / "empty.html"
+    empty.write_text("<!doctype html><title>empty</title>")
     times = []
     for attempt in range(3):
         begin = time.monotonic()
+        chromium(tmp_path / f"empty{attempt}", "--dump-dom", empty.as_uri())
+        middle = time.monotonic()
         ran = chromium(tmp_path / f"cold{attempt}", "--dump-dom", large.pages["en"].as_uri() + "#/hosts")
-        times.append(time.monotonic() - begin)
+        times.append((time.monotonic() - middle) - (middle - begin))
         assert "100 of 500 entries shown" in ran.stdout
-    assert min(times) <= 5
+    assert min(times) <= 2
 
 
 def test_a_reader_drills_down_and_comes_back(small: ReportFiles, tmp_path: Path) -> None:
