@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+
 from verbund.lab import Lab, LabHost
 
 FRESH = "fresh"

@@ -16,6 +16,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+
 from verbund.errors import UnreachableError, UsageError, VerbundError
 from verbund.lab import Lab, LabHost, accel, image
 from verbund.lab.state import LabState, Process, marked

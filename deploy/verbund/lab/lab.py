@@ -36,7 +36,7 @@ Note = Callable[[str], None]
 CERTIFICATE_VALIDITY = timedelta(days=7)
 """Lab hosts live for days; the automation's certificate must not end in between."""
 
-BOOT_SECONDS = {"vm": 300.0, "container": 60.0}
+BOOT_SECONDS = {"vm": 600.0, "container": 60.0}
 """How long a host may take to answer; an emulated machine on a busy controller needs minutes."""
 
 PARALLEL = {"vm": 8, "container": 4}

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from verbund.errors import UsageError
 from verbund.lab.hosts import LabHost, Seed, bridge_name, cables, mac
 

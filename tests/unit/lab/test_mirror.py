@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+
 from verbund.errors import UsageError
 from verbund.lab import mirror
 from verbund.lab.mirror import Mirror, choose

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from verbund.errors import UsageError, VerbundError
 from verbund.pki import KnownHost, TenantKeys, generate_ssh_key, render_known_hosts
 
@@ -158,7 +159,9 @@ def test_known_hosts_lets_each_authority_vouch_for_its_own_hosts_only(tmp_path, 
     )
 
     def found(name: str) -> str:
-        return subprocess.run(["ssh-keygen", "-F", name, "-f", path], capture_output=True, text=True, check=False).stdout
+        return subprocess.run(
+            ["ssh-keygen", "-F", name, "-f", path], capture_output=True, text=True, check=False
+        ).stdout
 
     assert "@cert-authority" in found("gse-srv1")
     assert public.split()[1] in found("gse-gw1")
