@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Inventory for pyinfra, from the intent: ``pyinfra deploy/inventory.py deploy/facts.py``.
 
-Groups are the same as Ansible's. ``VERBUND_LIMIT`` selects hosts (``tenant:erkrath``, ``site:grundschule&class:client``,
-names, globs), ``VERBUND_TENANTS`` (separated by commas) loads only some tenants.
+Groups are the same as Ansible's. ``VERBUND_LIMIT`` selects hosts (``tenant:erkrath``,
+``site:grundschule&class:client``, names, globs), ``VERBUND_TENANTS`` (separated by commas) loads only some tenants.
 """
 
 import os

@@ -4,10 +4,11 @@
     VERBUND_LIMIT=gse-r101-pc01 pyinfra -y deploy/inventory.py deploy/quarantine.py
     VERBUND_LIMIT=gse-r101-pc01 pyinfra -y deploy/inventory.py deploy/quarantine.py --data release=yes
 
-For admins who suspect a host; ``verbund quarantine`` and ``verbund release`` run the same. It survives a reboot. The host
-undoes it by itself after two minutes unless the controller comes back over a new connection.
+For admins who suspect a host; ``verbund quarantine`` and ``verbund release`` run the same. It survives a
+reboot. The host undoes it by itself after two minutes unless the controller comes back over a new connection.
 """
 
+import base64
 import sys
 from pathlib import Path
 
@@ -40,8 +41,6 @@ def _run(script, done):
 
 def _confirm():
     route = _connections.route(host.name, host.data.verbund_tenant, host.data.verbund_address)
-    import base64  # noqa: PLC0415
-
     script = base64.b64encode(q.confirm_script().encode()).decode()
     worked, said = route.answers(f"echo {script} | base64 -d | sudo -n sh")
     if not worked:
@@ -62,13 +61,7 @@ if _release:
 else:
     try:
         _networks = q.sources(host.data.dict())
-        if not _seen.get("nft", "").strip():
-            raise q.NotPossibleError("it has no nft command; install the package nftables first")
-        if not q.admits(_networks, _seen.get("connection", "")):
-            raise q.NotPossibleError(
-                f"this controller reaches it from {_seen.get('connection', '').split(' ')[0].strip() or 'an unknown address'}, "
-                f"which is not one of its management addresses ({', '.join(_networks)})"
-            )
+        q.require(_networks, _seen)
     except q.NotPossibleError as error:
         _fail(f"{host.name} was not isolated: {error}")
     _text = q.rules(_networks, [int(port) for port in _seen.get("ports", "").split() if port.isdigit()] or [22])

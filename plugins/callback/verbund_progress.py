@@ -20,8 +20,8 @@ author: Verbund maintainers
 description:
   - Appends one JSON line per host and task to the file named by C(VERBUND_PROGRESS); does nothing without it.
   - Results of tasks with C(no_log) are not written, only that they ended and how.
-  - When the file named by C(VERBUND_STOP) exists at the start of a task, the playbook ends there as if interrupted; tasks that
-    were running have finished by then (strategy linear).
+  - When the file named by C(VERBUND_STOP) exists at the start of a task, the playbook ends there as if interrupted;
+    tasks that were running have finished by then (strategy linear).
 options: {}
 """
 
@@ -112,7 +112,6 @@ def clean(text):
 def said(values):
     """What a failed task said: its message, and what the command printed, as far as it helps."""
     parts = [values.get("msg"), values.get("stderr"), values.get("module_stderr"), values.get("reason")]
-    for item in values.get("results") or []:
-        if isinstance(item, dict) and item.get("failed") and not item.get("_ansible_no_log"):
-            parts.append(item.get("msg"))
+    items = [item for item in values.get("results") or [] if isinstance(item, dict) and item.get("failed")]
+    parts += [item.get("msg") for item in items if not item.get("_ansible_no_log")]
     return clean(" | ".join(dict.fromkeys(str(part) for part in parts if part)))

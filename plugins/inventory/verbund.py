@@ -18,11 +18,13 @@ short_description: Hosts of all sites, from the intent
 version_added: "2026.1.0"
 author: Verbund maintainers
 description:
-  - Reads the intent (tenants, sites, rooms, devices) that lies beside the inventory source and makes hosts and groups of it.
-  - "Groups: C(tenant_<tenant>), C(site_<tenant>_<site>), C(room_<tenant>_<site>_<room>), C(class_<class>), C(profile_<profile>),
-    C(zone_<zone>), and C(lab) for hosts that run in the lab."
-  - Settings lie on generated groups C(settings_...), one per distinct set, so that C(group_vars) and C(host_vars) beside the source
-    override them. Among C(group_vars) files a room beats a profile, a profile beats a site, a site beats a tenant, as in the intent.
+  - Reads the intent (tenants, sites, rooms, devices) that lies beside the inventory source.
+  - Makes hosts and groups of it.
+  - "Groups: C(tenant_<tenant>), C(site_<tenant>_<site>), C(room_<tenant>_<site>_<room>), C(class_<class>),
+    C(profile_<profile>), C(zone_<zone>), and C(lab) for hosts that run in the lab."
+  - Settings lie on generated groups C(settings_...), one per distinct set, so that C(group_vars) and C(host_vars)
+    beside the source override them. Among C(group_vars) files a room beats a profile, a profile beats a site,
+    a site beats a tenant, as in the intent.
   - Strings of the intent are never treated as templates.
 options:
   plugin:

@@ -46,7 +46,7 @@
       if (typeof value === "function") element.addEventListener(name, value);
       else if (value !== undefined && value !== null) element.setAttribute(name, value);
     }
-    element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    element.append(...children.flat(9).filter((child) => child !== null && child !== undefined));
     return element;
   }
   function say(text, values) {
@@ -202,8 +202,8 @@
       el("pre", { class: "command" }, D.texts[command]),
       el("p", { class: "quiet" }, T.exit_status + ": " + exit),
       el("pre", null, D.texts[out] || T.no_output),
-      D.texts[err] ? [el("p", { class: "quiet" }, T.errors_output), el("pre", null, D.texts[err])] : null,
-    ].flat()));
+      ...(D.texts[err] ? [el("p", { class: "quiet" }, T.errors_output), el("pre", null, D.texts[err])] : []),
+    ]));
   }
   function why(h, column) {
     const d = detail(h, column);
@@ -279,7 +279,7 @@
   // ---- views ------------------------------------------------------------------------------------------------------
 
   const views = {
-    results: (_, query) => [title(T.open), results(query, { hosts, controls }, { host: true, control: true, label: T.open })],
+    results: (_, query) => [title(T.results), results(query, { hosts, controls }, { host: true, control: true, label: T.results })],
     hosts: (_, query) => [title(T.hosts), hostTable(query, hosts, { site: true, label: T.hosts })],
     controls: (_, query) => {
       const tally = controls.map((c) => {

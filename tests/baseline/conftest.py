@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from testinfra.host import Host
 
 HERE = Path(__file__).parent
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ROLES = HERE.parent.parent / "roles"
 # Checks import helpers with "from support import ..."; the importlib mode of pytest leaves sys.path alone.
 if str(HERE) not in sys.path:
@@ -42,7 +43,7 @@ class Settings(dict[str, Any]):
 def _role_defaults() -> Mapping[str, Any]:
     merged: dict[str, Any] = {}
     for path in sorted(ROLES.glob("*/defaults/main.yml")):
-        merged |= yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        merged |= yaml.load(path.read_bytes(), Loader=_LOADER) or {}
     return merged
 
 
@@ -50,7 +51,7 @@ def _role_defaults() -> Mapping[str, Any]:
 def _controls() -> Mapping[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for path in sorted(ROLES.glob("*/meta/controls.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        document = yaml.load(path.read_bytes(), Loader=_LOADER) or {}
         found |= {control["id"]: control for control in document.get("controls", [])}
     return found
 
@@ -88,10 +89,10 @@ def host_fixture(request: pytest.FixtureRequest, _testinfra_host: Host, settings
         return
     marker = request.node.get_closest_marker("control")
     control = _controls().get(marker.args[0], {}) if marker and marker.args else {}
-    for kind, variable in (("classes", "verbund_host_class"), ("profiles", "verbund_profile")):
-        wanted, actual = control.get(kind), settings.get(variable)
+    for key, kind in (("classes", "class"), ("profiles", "profile")):
+        wanted, actual = control.get(key), settings.get("verbund_host_class" if kind == "class" else "verbund_profile")
         if wanted and actual and actual not in wanted:
-            pytest.skip(f"not applicable: {marker.args[0]} is not for {kind.rstrip('s')} {actual}")
+            pytest.skip(f"not applicable: {marker.args[0]} is not for {kind} {actual}")
     name = _testinfra_host.backend.get_pytest_id()
     if name not in _is_root:
         _is_root[name] = _testinfra_host.check_output("id -u") == "0"

@@ -3,10 +3,10 @@
 
     python tests/bench/bench_inventory.py [--tenants 50 --sites 20 --hosts 50] [--rounds 3] [--directory DIR]
 
-Prints wall seconds (best of the rounds) and peak memory of: plain YAML, Verbund cold, Verbund from its cache, and of the
-compilation alone at a quarter, half and the whole of the size (growth). Exits 1 when a promise of the project is broken:
-compiled within 10 s and 1 GB, 3 times faster than YAML cold, 10 times from the cache. The YAML holds the same groups, hosts
-and variables; shared variables lie once on groups there too, which is the fastest way to write them in YAML.
+Prints wall seconds (best of the rounds) and peak memory of: plain YAML, Verbund cold, Verbund from its cache, and of
+the compilation alone at a quarter, half and the whole of the size (growth). Exits 1 when a promise is broken: compiled
+within 10 s and 1 GB, 3 times faster than YAML cold, 10 times from the cache. The YAML holds the same groups, hosts and
+variables; shared variables lie once on groups there too, which is the fastest way to write them in YAML.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -33,8 +34,14 @@ import sys
 from pathlib import Path
 from verbund.inventory import compiled
 model = compiled(Path(sys.argv[1]))
-print(len(model.names))
+sys.stdout.write(str(len(model.names)))
 """
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def write_yaml(inventory: Path, target: Path) -> str:
@@ -105,18 +112,18 @@ def main() -> int:
             argv = [sys.executable, "-c", COMPILE, str(inventory)]
             seconds, memory = measure(argv, base, arguments.rounds)
             growth.append((tenants * arguments.sites * arguments.hosts, seconds, memory))
-            print(f"compile {growth[-1][0]:>7} hosts   {seconds:7.2f} s  {memory:6.0f} MB", flush=True)
+            say(f"compile {growth[-1][0]:>7} hosts   {seconds:7.2f} s  {memory:6.0f} MB")
 
         (inventory / "verbund.yml").write_text("plugin: verbund\n", encoding="utf-8")
         host = write_yaml(inventory, base / "plain.yml")
         tool = [str(Path(sys.executable).with_name("ansible-inventory")), "--host", host, "-i"]
         state = inventory.parent / ".verbund"
         plain, plain_memory = measure([*tool, str(base / "plain.yml")], base, arguments.rounds)
-        print(f"ansible-inventory, plain YAML {plain:7.2f} s  {plain_memory:6.0f} MB", flush=True)
+        say(f"ansible-inventory, plain YAML {plain:7.2f} s  {plain_memory:6.0f} MB")
         cold, cold_memory = measure([*tool, str(inventory / "verbund.yml")], base, arguments.rounds, before=state)
-        print(f"ansible-inventory, cold       {cold:7.2f} s  {cold_memory:6.0f} MB   {plain / cold:5.1f} x", flush=True)
+        say(f"ansible-inventory, cold       {cold:7.2f} s  {cold_memory:6.0f} MB   {plain / cold:5.1f} x")
         warm, warm_memory = measure([*tool, str(inventory / "verbund.yml")], base, arguments.rounds)
-        print(f"ansible-inventory, from cache {warm:7.2f} s  {warm_memory:6.0f} MB   {plain / warm:5.1f} x", flush=True)
+        say(f"ansible-inventory, from cache {warm:7.2f} s  {warm_memory:6.0f} MB   {plain / warm:5.1f} x")
 
     _, seconds, memory = growth[-1]
     promises = {
@@ -125,10 +132,10 @@ def main() -> int:
         f"{COLD_FACTOR:.0f} times faster than YAML cold": plain >= COLD_FACTOR * cold,
         f"{WARM_FACTOR:.0f} times faster than YAML from the cache": plain >= WARM_FACTOR * warm,
         # Twice the hosts may cost at most 2.6 times the time: linear, with room for a busy machine.
-        "growth is linear": all(b[1] <= 2.6 * a[1] + 0.5 for a, b in zip(growth, growth[1:], strict=False)),
+        "growth is linear": all(b[1] <= 2.6 * a[1] + 0.5 for a, b in pairwise(growth)),
     }
     for promise, kept in promises.items():
-        print(f"{'kept  ' if kept else 'BROKEN'}  {promise}")
+        say(f"{'kept  ' if kept else 'BROKEN'}  {promise}")
     return 0 if all(promises.values()) else 1
 
 

@@ -123,6 +123,8 @@ class Bundle(Record):
         path = directory / self.host / f"{stamp}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
+        # Evidence was read as root on the host: nobody else here needs to see it.
+        part.touch(mode=0o600)
         part.write_text(self.model_dump_json(exclude_defaults=True), encoding="utf-8")
         part.replace(path)
         return path

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from verbund.baseline.target import Target
 
 HostClass = Literal["client", "laptop", "server", "gateway", "switch"]
-CONTROL_ID = re.compile(r"VB-[A-Z]{3}-[0-9]{3}")
+YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader, in C where libyaml is there (ten times faster)."""
 
 PREFIXES = {
     "apt": "VB-APT",
@@ -121,15 +121,12 @@ class BsiRequirement(Record):
 @cache
 def bsi_catalogue() -> dict[str, BsiRequirement]:
     """All requirements of the modules Verbund knows (IT-Grundschutz-Kompendium, Edition 2023), by id."""
-    document = yaml.load((files("verbund.baseline") / "bsi_2023.yml").read_bytes(), Loader=_LOADER)  # noqa: S506 - a safe loader
+    document = yaml.load((files("verbund.baseline") / "bsi_2023.yml").read_bytes(), Loader=YAML_LOADER)  # noqa: S506 - a safe loader
     return {
         key: BsiRequirement.model_validate(value)
         for module in document["modules"].values()
         for key, value in module["requirements"].items()
     }
-
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path, shown: Path) -> tuple[Any, Node]:
@@ -147,10 +144,10 @@ def read_yaml(path: Path, shown: Path) -> tuple[Any, Node]:
     """
     try:
         text = path.read_bytes().decode("utf-8")
-        node = yaml.compose(text, Loader=_LOADER)
+        node = yaml.compose(text, Loader=YAML_LOADER)
         if node is None:
             raise InputError([Finding(shown, 0, 0, "is empty")])
-        return yaml.load(text, Loader=_LOADER), node  # noqa: S506 - a safe loader
+        return yaml.load(text, Loader=YAML_LOADER), node  # noqa: S506 - a safe loader
     except OSError as error:
         raise InputError([Finding(shown, 0, 0, f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:

@@ -23,6 +23,7 @@ import testinfra.host
 import yaml
 
 from verbund.baseline.backend import BundleBackend
+from verbund.baseline.controls import YAML_LOADER
 from verbund.baseline.results import Verdict
 from verbund.errors import UsageError
 
@@ -235,7 +236,7 @@ def role_defaults(roles: Path) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for path in sorted(roles.glob("*/defaults/main.yml")):
         try:
-            merged |= yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            merged |= yaml.load(path.read_bytes(), Loader=YAML_LOADER) or {}  # noqa: S506 - a safe loader
         except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
             raise UsageError(f"{path}: cannot be read: {error}") from error
     return merged
@@ -252,7 +253,9 @@ def _combined(first: Outcome, second: Outcome) -> Outcome:
 
 
 # What testinfra says when check_output, run_expect or run_test meet another exit status.
-_FAILED_COMMAND = re.compile(r"Unexpected exit code (-?\d+) for CommandResult\(.*?command=b?['\"](.*?)['\"], _stdout=", re.S)
+_FAILED_COMMAND = re.compile(
+    r"Unexpected exit code (-?\d+) for CommandResult\(.*?command=b?['\"](.*?)['\"], _stdout=", re.DOTALL
+)
 
 
 def _stderr_of(text: str) -> str:

@@ -13,9 +13,11 @@ import typer
 from verbund.cli.console import errors, output, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from verbund.baseline.results import Results
+    from verbund.baseline.verify import Step
     from verbund.errors import ExitCode
     from verbund.intent import Host, Intent
     from verbund.project import Project
@@ -26,8 +28,9 @@ def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command(
         "apply",
-        epilog="Examples: verbund apply --site grundschule --check    verbund apply -l 'tenant:erkrath&class:client' --waves 1,5,rest"
-        "    verbund apply --resume last",
+        epilog="Examples: verbund apply --site grundschule --check    "
+        "verbund apply -l 'class:client' --waves 1,5,rest    "
+        "verbund apply --resume last",
     )(apply)
 
 
@@ -45,15 +48,13 @@ def apply(
     tags: Annotated[str | None, typer.Option(help="Only these roles or controls: sshd,VB-FWL-001")] = None,
     waves: Annotated[str, typer.Option(help="Sizes of the waves; the last one is repeated.")] = "1,10,rest",
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not verify the waves.")] = False,
-    threshold: Annotated[
-        int, typer.Option(min=0, help="Controls that a host may fail before its wave counts as bad.")
-    ] = 0,
+    threshold: Annotated[int, typer.Option(min=0, help="Controls a host may fail before its wave is bad.")] = 0,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run: its id, or 'last'.")] = None,
     yes_all: Annotated[bool, typer.Option("--all", help="Really all hosts of all tenants.")] = False,
 ) -> int:
     """Roll the standard out: one canary host, then the rest in waves; each wave is verified before the next.
 
-    Stops at the first wave that is not good and says which host failed where. What was done is recorded in .verbund/runs.
+    Stops at the first wave that is not good and says which host failed where. The record is kept in .verbund/runs.
     Ctrl-C lets the tasks that are running finish; twice stops at once.
     """
     from verbund import intent as intents
@@ -137,29 +138,10 @@ def verifier(project: Project, intent: Intent, watcher: Watcher) -> Verify:
     """
 
     def verify(hosts: Sequence[Host]) -> dict[str, Check]:
-        from datetime import UTC, datetime
-
         from verbund.baseline.results import Verdict
-        from verbund.baseline.target import targets_from_intent
-        from verbund.baseline.verify import Interrupted, Verification, store
         from verbund.rollout import Check
 
-        today = datetime.now(UTC).astimezone().date()
-        limit = ",".join(host.name for host in hosts)
-        verification = Verification(
-            root=project.root,
-            targets=targets_from_intent(intent, limit, project.state / "lab" / "connections.json"),
-            release=intent.standard.release,
-            deviations={host.name: intent.deviations_for(host, today) for host in hosts},
-            state=project.state,
-            command=" ".join(["verbund", *sys.argv[1:]]),
-            progress=lambda step: watcher.note(f"verified {step.result.host} ({step.done}/{step.total})"),
-        )
-        try:
-            results = verification.run()
-        except Interrupted as stop:
-            raise KeyboardInterrupt from stop
-        store(results, project.state / "results")
+        results = verified(project, intent, hosts, " ".join(["verbund", *sys.argv[1:]]), watcher.note)
         return {
             host.host: Check(
                 not_met=[item.control for item in host.results if item.verdict is Verdict.NOT_MET],
@@ -169,6 +151,49 @@ def verifier(project: Project, intent: Intent, watcher: Watcher) -> Verify:
         }
 
     return verify
+
+
+def verified(
+    project: Project, intent: Intent, hosts: Sequence[Host], command: str, note: Callable[[str], None]
+) -> Results:
+    """Verify hosts and keep the result file.
+
+    Args:
+        project: the project.
+        intent: the loaded intent.
+        hosts: which.
+        command: the command line, for the result file.
+        note: told about each host.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; what was fetched is kept.
+    """
+    from datetime import UTC, datetime
+
+    from verbund.baseline.target import targets_from_intent
+    from verbund.baseline.verify import Interrupted, Verification, counts, store
+
+    def told(step: Step) -> None:
+        found = ", ".join(f"{number} {verdict.value}" for verdict, number in sorted(counts(step.result).items()))
+        note(f"{step.result.host} ({step.done}/{step.total}): {step.result.error or found}")
+
+    today = datetime.now(UTC).astimezone().date()
+    limit = ",".join(host.name for host in hosts)
+    verification = Verification(
+        root=project.root,
+        targets=targets_from_intent(intent, limit, project.state / "lab" / "connections.json"),
+        release=intent.standard.release,
+        deviations={host.name: intent.deviations_for(host, today) for host in hosts},
+        state=project.state,
+        command=command,
+        progress=told,
+    )
+    try:
+        results = verification.run()
+    except Interrupted as stop:
+        raise KeyboardInterrupt from stop
+    store(results, project.state / "results")
+    return results
 
 
 def tell_end(application: Application, code: ExitCode) -> None:

@@ -62,7 +62,7 @@ def demo(
         results, page = _run(stages, project, lab, intent, hosts, driver)
     except KeyboardInterrupt:
         errors.print(
-            "interrupted. The lab may still be running: 'verbund demo' goes on with it, 'verbund lab down' removes it all.",
+            "interrupted. The lab may still run: 'verbund demo' goes on with it, 'verbund lab down' removes it all.",
             markup=False,
             soft_wrap=True,
         )
@@ -102,9 +102,10 @@ def school(intent: Intent) -> list[Host]:
     return found
 
 
-def _run(
+def _run(  # noqa: PLR0917 - the things the stages work on
     stages: Stages, project: Project, lab: Lab, intent: Intent, hosts: list[Host], driver: Driver
 ) -> tuple[Results, str]:
+    from verbund.cli.apply import verified
     from verbund.errors import ExitCode, VerbundError
     from verbund.lab import LabHost
     from verbund.report import write_report
@@ -139,13 +140,13 @@ def _run(
         stages.note(f"{name}: {_done(host)}")
 
     stages.begin("verifying")
-    _verify(stages, project, intent, hosts)
+    verified(project, intent, hosts, "verbund demo", stages.note)
 
     stages.begin("rebooting the hosts")
     reboot(lab, hosts, stages)
 
     stages.begin("verifying again")
-    results = _verify(stages, project, intent, hosts)
+    results = verified(project, intent, hosts, "verbund demo", stages.note)
 
     stages.begin("writing the report")
     before = sorted((project.state / "results").glob("*Z-*.json"))
@@ -202,33 +203,6 @@ def _boot(lab: Lab, name: str) -> str:
     return lab.ssh(
         name, "cat /proc/sys/kernel/random/boot_id; systemctl is-system-running --wait >/dev/null || true"
     ).stdout
-
-
-def _verify(stages: Stages, project: Project, intent: Intent, hosts: list[Host]) -> Results:
-    from datetime import UTC, datetime
-
-    from verbund.baseline.target import targets_from_intent
-    from verbund.baseline.verify import Interrupted, Verification, counts, store
-
-    limit = ",".join(host.name for host in hosts)
-    today = datetime.now(UTC).astimezone().date()
-    verification = Verification(
-        root=project.root,
-        targets=targets_from_intent(intent, limit, project.state / "lab" / "connections.json"),
-        release=intent.standard.release,
-        deviations={host.name: intent.deviations_for(host, today) for host in hosts},
-        state=project.state,
-        command="verbund demo",
-    )
-    try:
-        results = verification.run()
-    except Interrupted as stop:
-        raise KeyboardInterrupt from stop
-    store(results, project.state / "results")
-    for host in results.hosts:
-        found = ", ".join(f"{number} {verdict.value}" for verdict, number in sorted(counts(host).items()))
-        stages.note(f"{host.host}: {host.error or found}")
-    return results
 
 
 def _done(host: HostOutcome) -> str:

@@ -218,7 +218,7 @@ def list_controls(
             control = entry.control
             table.add_row(control.id, entry.role, control.title.en, ", ".join(map(str, control.bsi)))
         output.print(table)
-        output.print(f"{len(entries)} controls", markup=False)
+        output.print(f"controls: {len(entries)}", markup=False)
 
 
 def lint_controls() -> None:
@@ -233,4 +233,4 @@ def lint_controls() -> None:
     entries, findings = lint(project.root, set(load(project.inventory).standard.profiles))
     if findings:
         raise InputError(findings)
-    output.print(f"{len(entries)} controls: nothing missing, nothing dangling", markup=False)
+    output.print(f"controls: {len(entries)}, nothing missing, nothing dangling", markup=False)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paramiko
-from gevent.lock import BoundedSemaphore
+from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped,unused-ignore]
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 
@@ -41,7 +41,7 @@ one_at_a_time = BoundedSemaphore()
 """For what holds a file lock: such locks know processes, but hosts are greenlets of one process."""
 
 
-class OutputTooLargeError(ConnectError):  # type: ignore[misc]
+class OutputTooLargeError(ConnectError):
     """A host sent more than was asked for; nothing of it is used."""
 
 

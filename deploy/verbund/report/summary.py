@@ -106,7 +106,7 @@ class Changes:
 
     def count(self, kind: ChangeKind) -> int:
         """How many points moved this way."""
-        return sum(point.kind is kind for point in self.points)
+        return sum(point.kind == kind for point in self.points)
 
 
 @dataclass(frozen=True, slots=True)

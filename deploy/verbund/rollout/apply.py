@@ -99,7 +99,7 @@ class Application:
     stopped: bool = field(default=False, init=False)
 
     @classmethod
-    def new(
+    def new(  # noqa: PLR0917 - what a run is made of
         cls,
         root: Path,
         runs: Runs,
@@ -237,7 +237,7 @@ class Application:
         return found
 
 
-def rerun(
+def rerun(  # noqa: PLR0917 - what a run is made of
     root: Path,
     runs: Runs,
     intent: Intent,

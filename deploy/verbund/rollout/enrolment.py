@@ -44,7 +44,9 @@ FIXED = {
     SUDOERS: _HEADER + "verbund ALL=(ALL:ALL) NOPASSWD: ALL\n",
     PRINCIPALS: "verbund\n",
     ACCESS: _HEADER
-    + f"TrustedUserCAKeys {USER_CA}\nAuthorizedPrincipalsFile /etc/ssh/auth_principals/%u\nHostCertificate {HOST_CERTIFICATE}\n",
+    + f"TrustedUserCAKeys {USER_CA}\n"
+    + "AuthorizedPrincipalsFile /etc/ssh/auth_principals/%u\n"
+    + f"HostCertificate {HOST_CERTIFICATE}\n",
 }
 
 PACKAGES = {"python3": "python3", "sudo": "sudo", "openssl": "openssl"}
@@ -56,7 +58,8 @@ say() {{ printf '%s:' "$1"; head -c 65536 | base64 | tr -d '\\n'; echo; }}
 for c in {" ".join(PACKAGES)}; do command -v $c >/dev/null 2>&1 || echo $c; done | say packages
 getent passwd verbund | say account
 getent shadow verbund | cut -d: -f2 | say password
-for f in {SUDOERS} {USER_CA} {PRINCIPALS} {ACCESS} {HOST_KEY}.pub {HOST_CERTIFICATE} {TLS_CA} {TLS_CERTIFICATE} {STAMP}; do
+for f in {SUDOERS} {USER_CA} {PRINCIPALS} {ACCESS} {HOST_KEY}.pub {HOST_CERTIFICATE} \\
+  {TLS_CA} {TLS_CERTIFICATE} {STAMP}; do
   if [ -f $f ]; then say $f < $f; fi
 done
 if [ -f {TLS_KEY} ]; then openssl pkey -in {TLS_KEY} -pubout 2>/dev/null | say tls_public; fi
@@ -109,7 +112,7 @@ def lacks(seen: Mapping[str, str], wanted: Wanted, now: datetime | None = None) 
     if seen.get("packages", "").split():
         missing.append("packages")
     password = seen.get("password", "").strip()
-    if not seen.get("account", "").strip() or not (password == "*" or password.startswith("!")):
+    if not seen.get("account", "").strip() or not password.startswith(("*", "!")):
         missing.append("account")
     if (
         not seen.get(f"{HOST_KEY}.pub")
@@ -253,7 +256,8 @@ if ! sshd -t; then
   exit 1
 fi
 rm -f {ACCESS}.verbund-old
-systemctl reload ssh.service 2>/dev/null || systemctl reload sshd.service 2>/dev/null || kill -HUP "$(cat /run/sshd.pid)"
+systemctl reload ssh.service 2>/dev/null || systemctl reload sshd.service 2>/dev/null || \\
+  kill -HUP "$(cat /run/sshd.pid)"
 """
 
 
@@ -290,7 +294,10 @@ _PREAMBLE = """\
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin; LC_ALL=C; export PATH LC_ALL
 umask 022
-new() { (umask 077; printf %s "$3" | base64 -d > "$1.verbund-new"); chown root:root "$1.verbund-new"; chmod "$2" "$1.verbund-new"; }
+new() {
+  (umask 077; printf %s "$3" | base64 -d > "$1.verbund-new")
+  chown root:root "$1.verbund-new"; chmod "$2" "$1.verbund-new"
+}
 put() { new "$1" "$2" "$3"; mv -f "$1.verbund-new" "$1"; }
 """
 

@@ -29,8 +29,8 @@ class FleetResult:
     """What became of one host.
 
     Args:
-        event: ``changed``, ``unchanged``, ``failed``, ``unreachable``, ``connected`` (it was reached, then nothing more was
-            heard) or ``not run``.
+        event: ``changed``, ``unchanged``, ``failed``, ``unreachable``, ``connected`` (it was reached, then nothing
+            more was heard) or ``not run``.
         text: plain sentence.
         path: file with facts, if any.
     """
@@ -138,7 +138,7 @@ def exit_code(results: Mapping[str, FleetResult]) -> ExitCode:
 
 
 def _news(stream: BinaryIO) -> list[tuple[str, FleetResult]]:
-    found = []
+    found: list[tuple[str, FleetResult]] = []
     while True:
         start_of_line = stream.tell()
         line = stream.readline()

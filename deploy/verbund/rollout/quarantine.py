@@ -96,6 +96,27 @@ def admits(networks: Iterable[str], connection: str) -> bool:
     return any((mapped or client) in ipaddress.ip_network(network) for network in networks)
 
 
+def require(networks: Iterable[str], seen: Mapping[str, str]) -> None:
+    """Make sure that isolating the host leaves a way in for this controller.
+
+    Args:
+        networks: what ``sources`` returned.
+        seen: decoded answer to the probe.
+
+    Raises:
+        NotPossibleError: nft is missing, or this controller comes from an address that would be shut out.
+    """
+    if not seen.get("nft", "").strip():
+        raise NotPossibleError("it has no nft command; install the package nftables first")
+    connection = seen.get("connection", "")
+    if not admits(networks, connection):
+        here = (connection.split() or ["an unknown address"])[0]
+        raise NotPossibleError(
+            f"this controller reaches it from {here}, "
+            f"which is not one of its management addresses ({', '.join(networks)})"
+        )
+
+
 def rules(networks: Iterable[str], ports: Iterable[int] = (22,)) -> str:
     """The nftables file.
 
@@ -149,10 +170,15 @@ def isolate_script(text: str) -> str:
     return f"""{_PREAMBLE}
 mkdir -p -m 0755 /etc/verbund
 printf %s {_encoded(text)} | base64 -d > {RULES}.verbund-new
-nft -c -f {RULES}.verbund-new || {{ rm -f {RULES}.verbund-new; echo 'nft refuses the rules; nothing was changed' >&2; exit 1; }}
+if ! nft -c -f {RULES}.verbund-new; then
+  rm -f {RULES}.verbund-new
+  echo 'nft refuses the rules; nothing was changed' >&2
+  exit 1
+fi
 systemctl stop {UNDO}.timer {UNDO}.service 2>/dev/null || true
 systemctl reset-failed {UNDO}.service 2>/dev/null || true
-systemd-run --quiet --collect --unit={UNDO} --on-active={UNDO_AFTER} --timer-property=AccuracySec=1s /bin/sh -c '{_TAKE_AWAY}'
+systemd-run --quiet --collect --unit={UNDO} --on-active={UNDO_AFTER} --timer-property=AccuracySec=1s \\
+  /bin/sh -c '{_TAKE_AWAY}'
 mv -f {RULES}.verbund-new {RULES}
 printf %s {_encoded(_UNIT_TEXT)} | base64 -d > /etc/systemd/system/{UNIT}
 systemctl daemon-reload

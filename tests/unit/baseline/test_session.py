@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from verbund.baseline.bundle import Answer
 from verbund.baseline.session import Cancelled, Limits, Session, _agent, _Stream, command_line
 from verbund.baseline.target import Target
 from verbund.errors import UnreachableError, UsageError
 
-LIMITS = Limits(connect_seconds=0.5, command_seconds=2, grace_seconds=4, host_seconds=40, stdout_bytes=4096, stderr_bytes=1024)
+LIMITS = Limits(
+    connect_seconds=0.5, command_seconds=2, grace_seconds=4, host_seconds=40, stdout_bytes=4096, stderr_bytes=1024
+)
 
 
 def ask(local, *commands: str, limits: Limits = LIMITS) -> list[Answer]:

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from verbund.baseline import verify as verify_module
 from verbund.baseline.bundle import Answer, Bundle, EvidenceError
 from verbund.baseline.junit import junit
@@ -28,7 +29,7 @@ from verbund.errors import ExitCode, InputError, UsageError
 
 
 @dataclass
-class Exception_:
+class Accepted:
     owner: str = "IT-Koordination"
     reason: str = "old printer"
     compensation: str = "own zone"
@@ -40,11 +41,25 @@ def of(results: Results, control: str, host: str = "h1"):
     return next(result for result in found.results if result.control == control)
 
 
+MODULES = """\
+assert host.file("/etc/passwd").mode == 0o644
+assert host.user("root").uid == 0
+assert host.group("root").exists
+assert int(host.sysctl("kernel.pid_max")) > 5
+assert not host.package("no-such-package").is_installed
+assert not host.service("no-such-unit").is_enabled
+assert not host.file("/nix").exists
+assert host.exists("sh")"""
+
 CASES = {
     "met": ('assert host.check_output("id -u") == "0"', Verdict.MET, ""),
     "not met": ('assert host.run("echo 1").stdout == "2", "one is not two"', Verdict.NOT_MET, "one is not two"),
     "not met, no message": ('assert host.run("echo 1").rc == 1', Verdict.NOT_MET, "assert 0 == 1"),
-    "command fails": ('host.check_output("ls /nix/da")', Verdict.NOT_MET, "'ls /nix/da' ended with status 2: ls: cannot"),
+    "command fails": (
+        'host.check_output("ls /nix/da")',
+        Verdict.NOT_MET,
+        "'ls /nix/da' ended with status 2: ls: cannot",
+    ),
     "pytest.fail": ('pytest.fail("no")', Verdict.NOT_MET, "no"),
     "skip": ('pytest.skip("not applicable: no printer")', Verdict.NOT_APPLICABLE, "no printer"),
     "bug in the check": ('{}["x"]', Verdict.NOT_EVALUATED, "KeyError: 'x' (test_sshd.py:"),
@@ -58,18 +73,11 @@ CASES = {
     "variables win": ('assert settings["sshd_port"] == 2222', Verdict.MET, ""),
     "helpers": ('assert lines(host.run("echo; echo x; echo \\"#y\\"").stdout) == ["x"]', Verdict.MET, ""),
     "several rounds": (
-        'x = host.check_output("echo a")\ny = host.check_output("echo %s", x + "b")\nassert host.run("echo " + y).rc == 0',
+        'x = host.check_output("echo a")\ny = host.check_output("echo %s", x)\nassert host.run("echo " + y).rc == 0',
         Verdict.MET,
         "",
     ),
-    "modules": (
-        'assert host.file("/etc/passwd").mode == 0o644\nassert host.user("root").uid == 0\n'
-        'assert host.group("root").exists\nassert int(host.sysctl("kernel.pid_max")) > 5\n'
-        'assert not host.package("no-such-package").is_installed\nassert not host.service("no-such-unit").is_enabled\n'
-        'assert not host.file("/nix").exists\nassert host.exists("sh")',
-        Verdict.MET,
-        "",
-    ),
+    "modules": (MODULES, Verdict.MET, ""),
     "other user": ('with host.sudo("nobody"):\n    assert host.check_output("id -un") == "nobody"', Verdict.MET, ""),
 }
 
@@ -123,7 +131,7 @@ def test_class_and_profile_decide_what_applies(tiny, local):
 
 def test_excepted_only_where_not_met(tiny, local):
     broken, fine = tiny.add('assert not host.run("true").rc == 0, "bad"'), tiny.add("pass")
-    deviations = {"h1": {broken: Exception_(), fine: Exception_()}}
+    deviations = {"h1": {broken: Accepted(), fine: Accepted()}}
     results = tiny.verification(local("h1"), local("h2"), deviations=deviations).run()
     excepted = of(results, broken)
     assert excepted.verdict is Verdict.EXCEPTED
@@ -135,7 +143,9 @@ def test_excepted_only_where_not_met(tiny, local):
 
 
 def test_observations_tell_what_was_asked_and_seen(tiny):
-    control = tiny.add('host.run("echo seen; echo err >&2; exit 4")\nhost.run("head -c 5000 /dev/zero | tr \\"\\\\0\\" x")')
+    control = tiny.add(
+        'host.run("echo seen; echo err >&2; exit 4")\nhost.run("head -c 5000 /dev/zero | tr \\"\\\\0\\" x")'
+    )
     first, second = of(tiny.verification().run(), control).observations
     assert (first.exit_status, first.stdout, first.stderr) == (4, "seen", "err")
     assert len(second.stdout) <= 400
@@ -203,9 +213,7 @@ class TestEvidence:
         assert "echo new" in result.reason
 
     def test_old_evidence_is_stale(self, tiny, local):
-        daily, weekly = (
-            tiny.add('assert host.run("true").rc == 0', lifetime_hours=hours) for hours in ("24", "168")
-        )
+        daily, weekly = (tiny.add('assert host.run("true").rc == 0', lifetime_hours=hours) for hours in ("24", "168"))
         verification = tiny.verification()
         verification.run()
         bundle = Bundle.newest(verification.evidence, "h1")
@@ -224,6 +232,7 @@ class TestEvidence:
         verification = tiny.verification()
         verification.run()
         path = next((verification.evidence / "h1").iterdir())
+        assert path.stat().st_mode & 0o077 == 0
         text = path.read_text()
         changed = {
             "answer": text.replace("good\\n", "bad\\n"),
@@ -302,7 +311,7 @@ def test_a_wrong_clock_is_said():
 
 
 def test_files_of_a_run(tiny, tmp_path):
-    tiny.add('assert host.run("printf \\"\\\\001\\\\033[31m\\"").stdout == "", host.run("printf \\"\\\\001\\\\033[31m\\"").stdout')
+    tiny.add("text = host.run('echo a | tr a \"\\\\001\"').stdout\nassert text == '', text")
     tiny.add("pass")
     results = tiny.verification().run()
     path = store(results, tmp_path / "out")
@@ -319,7 +328,9 @@ def test_junit_survives_every_character(tiny):
     results = tiny.verification().run()
     nasty = "".join(map(chr, [*range(0x100), 0x202E, 0xFFFE, 0xFFFF, 0x1F600])) + "]]><&"
     result = results.hosts[0].results[0].model_copy(update={"verdict": Verdict.NOT_MET, "reason": nasty})
-    host = HostResult(host="h", tenant="", site="", host_class="server", profile="", zone="", address="", results=[result])
+    host = HostResult(
+        host="h", tenant="", site="", host_class="server", profile="", zone="", address="", results=[result]
+    )
     ET.fromstring(junit(results.model_copy(update={"hosts": (host,)})))
 
 
@@ -334,9 +345,7 @@ def test_many_hosts_keep_their_own_answers(tiny, local):
 
 def test_interrupt_keeps_what_was_fetched(tiny, local):
     tiny.add('host.run("sleep " + str(settings["nap"]))')
-    verification = tiny.verification(
-        local("quick", nap=0), local("slow", nap=60), limits=Limits(command_seconds=90)
-    )
+    verification = tiny.verification(local("quick", nap=0), local("slow", nap=60), limits=Limits(command_seconds=90))
     timer = threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     start = time.monotonic()
@@ -401,14 +410,12 @@ def test_the_same_checks_run_with_plain_pytest(tiny):
     passed, skipped = tiny.add('assert host.check_output("id -u") == "0"'), tiny.add("settings['sshd_port']; assert 0")
     tiny.add("pass", classes="[client]")
     inventory = tiny.write() / "hosts.yml"
-    inventory.write_text(
-        "all: {hosts: {h1: {ansible_connection: local, verbund_host_class: server, sshd_port: 9}}}\n"
-    )
+    inventory.write_text("all: {hosts: {h1: {ansible_connection: local, verbund_host_class: server, sshd_port: 9}}}\n")
     assert (passed, skipped) == ("VB-SSH-001", "VB-SSH-002")
+    pytest_command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", "-rs"]
     for hosts in (["--hosts=local://"], ["--hosts=ansible://h1", f"--ansible-inventory={inventory}"]):
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", "-rs", *hosts]
-            + [str(tiny.checks)],
+            [*pytest_command, *hosts, str(tiny.checks)],
             cwd=tiny.root,
             capture_output=True,
             text=True,

@@ -160,6 +160,7 @@ def test_the_start_page_says_it_in_plain_words(written: Any) -> None:
     assert "Ungeprüftes gilt nicht als erfüllt." in german
     assert "noch 11 Tage" in german
     assert "sind neu offen" in german
+    assert "Neu offen:" in german
     assert "2 Rechner sind dazugekommen" in german
     assert "24 of 40 hosts meet every requirement." in Page(written.pages["en"].read_bytes()).text
 
