@@ -11,7 +11,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 PAUSE = 2.0  # seconds between two attempts to connect
-GRACE = 30.0  # seconds the host may need for the undo itself once the guard has fired
+GRACE = 90.0  # seconds the host may need for the undo itself once the guard has fired
 FRESH = "-o ControlMaster=no -o ControlPath=none"
 
 

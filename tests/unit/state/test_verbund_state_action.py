@@ -100,7 +100,7 @@ def test_host_that_never_comes_back_is_given_up_after_its_guard(clock):
     assert result["failed"]
     assert not result["restored"]
     assert "could not be reached since" in result["msg"]
-    assert 1090 <= clock[0] <= 1095
+    assert 1150 <= clock[0] <= 1155
 
 
 def test_connection_that_breaks_during_the_change_confirms_nothing():
