@@ -11,7 +11,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 PAUSE = 2.0  # seconds between two attempts to connect
-GRACE = 30.0  # seconds the host may need for the undo itself once the guard has fired
+GRACE = 90.0  # seconds the host may need for the undo itself once the guard has fired
 FRESH = "-o ControlMaster=no -o ControlPath=none"
 
 
@@ -30,6 +30,8 @@ class ActionModule(ActionBase):
         identity = uuid.uuid4().hex
         if guarded:
             arguments["guard_id"] = identity
+            # A host that cannot be reached to begin with is unreachable, not locked out: no waiting for its guard.
+            self._low_level_execute_command(":", sudoable=False)
         started = time.monotonic()
         try:
             result.update(self._execute_module(self._task.action, module_args=arguments, task_vars=task_vars))

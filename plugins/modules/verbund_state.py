@@ -1051,6 +1051,13 @@ def _short(command: list[str]) -> str:
     return text if len(text) <= 160 else f"{text[:157]}..."
 
 
+class SilentModule(AnsibleModule):
+    """Ansible would write every argument, and so the content of every file, to the journal of the host."""
+
+    def _log_invocation(self) -> None:
+        self.log("verbund_state invoked")
+
+
 def main() -> None:
     """Run as an Ansible module."""
     path_options = {"path": {"type": "path", "required": True}}
@@ -1070,7 +1077,7 @@ def main() -> None:
         "state": {"type": "str", "choices": ["started", "stopped"]},
         "masked": {"type": "bool"},
     }
-    module = AnsibleModule(
+    module = SilentModule(
         argument_spec={
             "packages": {"type": "list", "elements": "str", "default": []},
             "absent_packages": {"type": "list", "elements": "str", "default": []},
@@ -1086,8 +1093,6 @@ def main() -> None:
             "guard_id": {"type": "str"},
         },
         supports_check_mode=True,
-        # Ansible would write every argument, and so the content of every file, to the journal of the host.
-        no_log=True,
     )
     for option in ("validate", "effective", "activate"):
         for command in module.params[option]:

@@ -88,7 +88,7 @@ def test_broken_sshd_change_is_undone(vm, tmp_path, broken):
 
 
 def test_broken_firewall_is_undone(vm, tmp_path):
-    """Rules that are valid and loaded, but do not know the controller: first on top of what is there, then on good ones."""
+    """Rules that are valid and loaded, but do not know the controller: over what is there, then over good ones."""
     role = {"roles": ["firewall"]}
     good = {"verbund_management_sources": ["0.0.0.0/0", "::/0"], "firewall_guard": 120}
     wrong = {"verbund_management_sources": ["203.0.113.7"], "firewall_guard": GUARD}
