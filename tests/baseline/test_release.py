@@ -40,7 +40,11 @@ def test_host_knows_where_it_belongs(host, settings):
         "profile": settings.get("verbund_profile", ""),
         "zone": settings.get("verbund_zone", ""),
     }
-    wrong = [f"{key} is '{content.get(key)}', declared is '{value}'" for key, value in wanted.items() if content.get(key) != value]
+    wrong = [
+        f"{key} is '{content.get(key)}', declared is '{value}'"
+        for key, value in wanted.items()
+        if content.get(key) != value
+    ]
     assert not wrong, "; ".join(wrong)
 
 
@@ -49,7 +53,9 @@ def test_stamp_is_protected(host):
     """Nobody but root can make a host claim another release."""
     result = host.run("stat -c '%a %U %n' /etc/verbund /etc/verbund/release.json")
     assert result.rc == 0, "the host carries no release (/etc/verbund/release.json is missing)"
-    faults = [line for line in result.stdout.splitlines() if int(line.split()[0], 8) & 0o022 or line.split()[1] != "root"]
+    faults = [
+        line for line in result.stdout.splitlines() if int(line.split()[0], 8) & 0o022 or line.split()[1] != "root"
+    ]
     assert not faults, f"others can change the stamp (mode owner path): {'; '.join(faults)}"
 
 
