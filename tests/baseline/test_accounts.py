@@ -53,7 +53,7 @@ def test_no_account_has_an_empty_password(host):
 @pytest.mark.control("VB-ACC-004")
 def test_root_has_no_password(host):
     """Root is no account to log in with; its rights are reached through personal accounts."""
-    root = dict((record[0], record[1]) for record in records(host, SHADOW))["root"]
+    root = {record[0]: record[1] for record in records(host, SHADOW)}["root"]
     assert root[:1] in {"!", "*"}, "root has a usable password"
 
 
@@ -113,7 +113,7 @@ def test_idle_shells_end(host, settings):
     limit = settings["accounts_shell_timeout"]
     output = host.check_output("env -i HOME=/root bash --login -c 'echo \"${TMOUT:-none}\"; readonly -p'")
     first, *rest = output.splitlines()
-    assert 0 < limit, "no time limit is declared for idle shells"
+    assert limit > 0, "no time limit is declared for idle shells"
     assert first == str(limit), f"idle time of shells is {first}, must be {limit} seconds"
     assert any("TMOUT" in line for line in rest), "the time limit of shells can be lifted by the user"
 
@@ -122,7 +122,7 @@ def test_idle_shells_end(host, settings):
 def test_command_path_of_root_is_safe(host):
     """Root finds commands only in directories that nobody else can write to."""
     first, *directories = host.check_output(
-        "env -i HOME=/root bash --login -c 'echo \"$PATH\"; IFS=:; stat -L -c \"%a %u %n\" $PATH 2> /dev/null; :'"
+        'env -i HOME=/root bash --login -c \'echo "$PATH"; IFS=:; stat -L -c "%a %u %n" $PATH 2> /dev/null; :\''
     ).splitlines()
     relative = [part or "(empty)" for part in first.split(":") if not part.startswith("/")]
     assert not relative, f"the command path of root has relative parts: {', '.join(relative)}"

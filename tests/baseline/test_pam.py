@@ -38,6 +38,8 @@ def test_new_passwords_have_to_be_strong(host, settings):
     assert not credits_, f"{', '.join(credits_)} make short passwords count as long"
     for key in ("enforcing", "dictcheck", "usercheck"):
         assert values.get(key, "1") != "0", f"pwquality: {key} is off"
+    words = host.run("find /var/cache/cracklib -name cracklib_dict.pwd -size +0")
+    assert words.stdout.strip(), "the word list of cracklib is missing, so no password can be changed at all"
     assert "enforce_for_root" in values, "root may set weak passwords for others"
 
 
@@ -62,7 +64,9 @@ def test_wrong_passwords_lock_the_account(host, settings):
         interval = int(given.get("fail_interval", "900"))
         assert 0 < attempts <= settings["pam_lockout_attempts"], f"{phase}: {attempts} wrong passwords are allowed"
         assert interval >= settings["pam_lockout_interval"], f"{phase}: attempts count for {interval} seconds only"
-        assert seconds == 0 or seconds >= settings["pam_lockout_seconds"], f"{phase}: the lock lasts {seconds} seconds only"
+        assert seconds == 0 or seconds >= settings["pam_lockout_seconds"], (
+            f"{phase}: the lock lasts {seconds} seconds only"
+        )
 
 
 @pytest.mark.control("VB-PAM-003")
@@ -73,8 +77,8 @@ def test_passwords_are_stored_with_yescrypt(host):
     assert all("yescrypt" in words for words in lines), "new passwords are not hashed with yescrypt"
     # Only the kind of the hash leaves the host, never the hash.
     kinds = host.check_output(
-        "getent -s files shadow | awk -F: '$2 ~ /^[$]/ {split($2, part, \"$\"); print $1, part[2]} "
-        "$2 !~ /^[$!*]/ && $2 != \"\" {print $1, \"des\"}'"
+        'getent -s files shadow | awk -F: \'$2 ~ /^[$]/ {split($2, part, "$"); print $1, part[2]} '
+        '$2 !~ /^[$!*]/ && $2 != "" {print $1, "des"}\''
     )
     old = [line for line in kinds.splitlines() if line.split()[1] not in {"y", "gy"}]
     assert not old, f"passwords with an old kind of hash (account kind): {'; '.join(old)}"

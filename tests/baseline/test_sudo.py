@@ -13,7 +13,7 @@ def policy(host):
 
 
 def options(host, name):
-    """Every value the option gets anywhere: the last one for everybody, and all that are bound to a user, host or command."""
+    """The last value of an option for everybody, and all values bound to a user, host or command."""
     general, bound = None, []
     for entry in policy(host).get("Defaults", []):
         for option in entry["Options"]:
@@ -65,10 +65,14 @@ def test_confirmation_expires(host, settings):
     general, bound = options(host, "timestamp_timeout")
     values = [15 if general is None else general, *bound]
     too_long = [value for value in values if not 0 <= float(value) <= limit]
-    assert not too_long, f"sudo asks again only after {too_long[0]} minutes (negative: never), at most {limit} are declared"
+    assert not too_long, (
+        f"sudo asks again only after {too_long[0]} minutes (negative: never), at most {limit} are declared"
+    )
     general, bound = options(host, "timestamp_type")
     kinds = {general or "tty", *bound}
-    assert kinds <= {"tty", "ppid"}, f"a password counts beyond the terminal it was typed in: {', '.join(sorted(kinds))}"
+    assert kinds <= {"tty", "ppid"}, (
+        f"a password counts beyond the terminal it was typed in: {', '.join(sorted(kinds))}"
+    )
 
 
 @pytest.mark.control("VB-SUD-004")
@@ -93,7 +97,13 @@ def test_only_automation_needs_no_password(host, settings):
     """No person becomes root without proving who they are."""
     allowed = set(settings["sudo_nopasswd_accounts"])
     free = sorted(
-        {name for who, given, _ in rules(host) if given.get("authenticate") is False for name in who if name not in allowed}
+        {
+            name
+            for who, given, _ in rules(host)
+            if given.get("authenticate") is False
+            for name in who
+            if name not in allowed
+        }
     )
     assert not free, f"sudo without a password is open to: {', '.join(free)}"
     general, bound = options(host, "authenticate")

@@ -82,7 +82,9 @@ def test_jumps_are_limited(host, settings):
     rows = dict(directives(host))
     step, change = rows.get("makestep"), rows.get("maxchange")
     assert step, "makestep is not set, so a wrong clock is never put right after a start"
-    assert 0 < int(step[1]) <= settings["time_step_updates"], f"the clock may be stepped at any time (makestep {' '.join(step)})"
+    assert 0 < int(step[1]) <= settings["time_step_updates"], (
+        f"the clock may be stepped at any time (makestep {' '.join(step)})"
+    )
     assert change, "maxchange is not set, so a server can move the clock as far as it likes"
     assert float(change[0]) <= settings["time_max_change"], f"changes of {change[0]} s are followed"
 
@@ -91,7 +93,9 @@ def test_jumps_are_limited(host, settings):
 def test_unsolicited_time_is_ignored(host):
     """No servers from DHCP or other directories, no broadcasts, no peers that may push time."""
     rows = directives(host)
-    faults = [f"{name} {' '.join(words)}" for name, words in rows if name in {"broadcast", "peer", "manual", "sourcedir"}]
+    faults = [
+        f"{name} {' '.join(words)}" for name, words in rows if name in {"broadcast", "peer", "manual", "sourcedir"}
+    ]
     assert not faults, f"time that nobody asked for is accepted: {'; '.join(faults)}"
 
 
@@ -101,7 +105,9 @@ def test_time_is_served_to_declared_networks_only(host, settings):
     rows = directives(host)
     allowed = {" ".join(words) or "everybody" for name, words in rows if name == "allow"}
     declared = declared_clients(settings)
-    assert allowed == declared, f"time is served to {sorted(allowed) or 'nobody'}, declared is {sorted(declared) or 'nobody'}"
+    assert allowed == declared, (
+        f"time is served to {sorted(allowed) or 'nobody'}, declared is {sorted(declared) or 'nobody'}"
+    )
     commands = [" ".join(words) for name, words in rows if name in {"cmdallow", "bindcmdaddress"}]
     assert not commands, f"chronyd takes commands over the network: {', '.join(commands)}"
     ports = re.findall(r":(123|323)\s", host.check_output("ss -Hulpn"))

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Checks of the role audit. Where a host has no kernel of its own (a container) there is nothing to audit."""
+
+import re
+
+import pytest
+
+LOADED = "auditctl -l"
+STATUS = "auditctl -s"
+STORED = "cat /etc/audit/rules.d/*.rules"
+DAEMON = "cat /etc/audit/auditd.conf"
+
+
+def rules(text):
+    return [" ".join(line.split()) for line in text.splitlines() if re.match(r"-[aw] ", line)]
+
+
+def loaded(host):
+    result = host.run(LOADED)
+    assert result.rc == 0, "the kernel does not tell its audit rules"
+    return rules(result.stdout)
+
+
+def status(host):
+    result = host.run(STATUS)
+    assert result.rc == 0, "the kernel does not tell the state of its audit"
+    return dict(re.findall(r"^(\w+) (\S+)", result.stdout, re.MULTILINE))
+
+
+def daemon(host):
+    return {
+        key: value.strip() for key, value in re.findall(r"^(\w+)\s*=\s*(.*)$", host.check_output(DAEMON), re.MULTILINE)
+    }
+
+
+def unwatched(host, paths):
+    """The paths without a loaded watch for writing and for changes of attributes."""
+    watches = {}
+    for rule in loaded(host):
+        match = re.match(r"-w (\S+) -p (\S+)", rule)
+        if match:
+            watches[match[1].rstrip("/")] = set(match[2])
+    return [path for path in paths if not watches.get(path, set()) >= {"w", "a"}]
+
+
+def unrecorded(host, calls, condition=""):
+    """The system calls without a loaded rule that records them at their exit."""
+    recorded = set()
+    for rule in loaded(host):
+        match = re.match(r"-a always,exit .*?-S (\S+)(.*)$", rule)
+        if match and condition in rule:
+            recorded |= set(match[1].split(","))
+    return [call for call in calls if call not in recorded]
+
+
+@pytest.mark.control("VB-AUD-001")
+def test_audit_runs(host, own_kernel):
+    """auditd runs and starts at boot, the kernel audits, and nothing was lost."""
+    state = host.check_output("systemctl show -p ActiveState -p UnitFileState --value auditd.service").split()
+    assert sorted(state) == ["active", "enabled"], f"auditd is {' and '.join(state)}, must be active and enabled"
+    values = status(host)
+    assert values["enabled"] in {"1", "2"}, "the kernel does not audit (auditctl -e 0)"
+    assert values["pid"] != "0", "no program takes the records of the kernel"
+    assert values["lost"] == "0", f"{values['lost']} records were lost since the start"
+
+
+@pytest.mark.control("VB-AUD-002")
+def test_loaded_rules_are_the_stored_ones(host, settings, own_kernel):
+    """What the kernel records is what the files say, so it is still so after a restart."""
+    running, stored = set(loaded(host)), set(rules(host.check_output(STORED)))
+    assert stored, "no audit rules are stored on the host"
+    missing, extra = sorted(stored - running), sorted(running - stored)
+    assert not missing, f"{len(missing)} stored rules are not loaded, the first: {missing[0]}"
+    assert not extra, f"{len(extra)} rules are loaded but not stored, the first: {extra[0]}"
+    if settings["audit_immutable"]:
+        assert status(host)["enabled"] == "2", "the rules can be changed without a restart"
+
+
+@pytest.mark.control("VB-AUD-003")
+def test_account_changes_are_recorded(host, own_kernel):
+    """Files that say who exists, and with which password."""
+    paths = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/security/opasswd"]
+    missing = unwatched(host, paths)
+    assert not missing, f"changes are not recorded: {', '.join(missing)}"
+
+
+@pytest.mark.control("VB-AUD-004")
+def test_borrowed_rights_are_recorded(host, own_kernel):
+    """Commands that run as root for somebody who is not root."""
+    missing = unrecorded(host, ["execve"], "-C uid!=euid -F euid=0")
+    assert not missing, "commands that run with borrowed rights are not recorded"
+
+
+@pytest.mark.control("VB-AUD-005")
+def test_clock_and_kernel_changes_are_recorded(host, own_kernel):
+    """System calls that change the time, or the kernel itself."""
+    calls = ["adjtimex", "settimeofday", "clock_settime", "init_module", "finit_module", "delete_module"]
+    missing = unrecorded(host, calls)
+    assert not missing, f"system calls are not recorded: {', '.join(missing)}"
+
+
+@pytest.mark.control("VB-AUD-006")
+def test_access_changes_are_recorded(host, own_kernel):
+    """Files that say who may do what, and what is recorded."""
+    paths = ["/etc/sudoers", "/etc/sudoers.d", "/etc/pam.d", "/etc/ssh", "/etc/audit", "/etc/rsyslog.d", "/etc/verbund"]
+    missing = unwatched(host, paths)
+    assert not missing, f"changes are not recorded: {', '.join(missing)}"
+
+
+@pytest.mark.control("VB-AUD-007")
+def test_records_are_protected(host):
+    """Others can neither read records nor change what is recorded."""
+    found = host.check_output("find /var/log/audit /etc/audit -perm /027 -type f -o -type d -perm /027 -o ! -user root")
+    assert not found.strip(), f"others can read or change: {', '.join(found.split()[:10])}"
+
+
+@pytest.mark.control("VB-AUD-008")
+def test_records_cannot_fill_the_disk(host, settings):
+    """Files are rotated within a bound, and a low disk is reported before it is full."""
+    values = daemon(host)
+    action = values.get("max_log_file_action", "").upper()
+    assert action == "ROTATE", f"full log files are not rotated (max_log_file_action is {action or 'not set'})"
+    limit = settings["audit_log_file_size"] * settings["audit_log_files"]
+    used = int(values.get("max_log_file", "0")) * int(values.get("num_logs", "0"))
+    assert 0 < used <= limit, f"records may take {used} MB, declared are {limit} MB"
+    warning = values.get("space_left_action", "").upper()
+    assert warning in {"SYSLOG", "EMAIL", "EXEC"}, (
+        f"nobody is told when the disk gets full (space_left_action is {warning})"
+    )
+    halting = [key for key in ("disk_full_action", "admin_space_left_action") if values.get(key, "").upper() == "HALT"]
+    assert not halting, f"a full disk would stop the host: {', '.join(halting)} = HALT"
