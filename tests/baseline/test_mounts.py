@@ -4,7 +4,6 @@
 import fnmatch
 
 import pytest
-
 from support import settings_of
 
 MOUNTS = "findmnt --raw --noheadings --output TARGET,FSTYPE,OPTIONS"
