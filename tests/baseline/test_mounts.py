@@ -4,6 +4,7 @@
 import fnmatch
 
 import pytest
+from support import settings_of
 
 MOUNTS = "findmnt --raw --noheadings --output TARGET,FSTYPE,OPTIONS"
 
@@ -32,16 +33,14 @@ def _mounts(host):
 
 def _unit(host, unit, wanted):
     """Assert that `unit` mounts with the wanted options at the next start."""
-    shown = dict(
-        line.partition("=")[::2]
-        for line in host.check_output(
-            f"systemctl show --property=LoadState --property=WantedBy --property=RequiredBy --property=Options {unit}"
-        ).splitlines()
+    shown = settings_of(
+        host.check_output(f"systemctl show --property=LoadState --property=WantedBy --property=RequiredBy {unit}"), "="
     )
     assert shown["LoadState"] == "loaded", f"{unit} does not exist: nothing sets the options at the next start"
     pulled_in = f"{shown.get('WantedBy')} {shown.get('RequiredBy')}".split()
     assert "local-fs.target" in pulled_in, f"{unit} is not mounted at the next start"
-    return wanted - set(shown.get("Options", "").split(","))
+    # Not "systemctl show": for a mounted unit that gives the options of now. The last assignment wins.
+    return wanted - set(settings_of(host.check_output(f"systemctl cat {unit}"), "=").get("Options", "").split(","))
 
 
 def _check(host, directory, unit, wanted):
