@@ -46,7 +46,7 @@ if typing.TYPE_CHECKING:
 RESERVED_DIRECTORIES = frozenset({"procedures", "group_vars", "host_vars"})
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]{0,30}")
 _STANDARD = Path(__file__).with_name("standard.yml")
-_SHORTEST_TENANT6 = 48
+_TENANT6_LENGTH = 48
 _MAX_HOST_NAME = 63
 
 R = TypeVar("R", bound=BaseModel)
@@ -223,7 +223,7 @@ class _Loader:
                 f"id '{record.id}' differs from the directory '{directory.name}'",
                 f"write id: {directory.name}",
             )
-        if record.ipv6.prefixlen != _SHORTEST_TENANT6:
+        if record.ipv6.prefixlen != _TENANT6_LENGTH:
             self._at(
                 source, ("ipv6",), f"a tenant owns a /48, found /{record.ipv6.prefixlen}", "ask the provider for a /48"
             )
