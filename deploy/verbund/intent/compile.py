@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _DIFFERENT_REALMS = {"administrative", "pedagogical"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class CompiledSite:
     """A site with its subnets and hosts.
 
@@ -412,9 +412,7 @@ class Intent:
                 flows.append(_Flow(name, item.source, item.to, item.protocol, item.ports, reason, frozenset()))
         return tuple(flows)
 
-    def _sites_of(self, endpoint: Endpoint, here: CompiledSite) -> list[CompiledSite]:
-        if not endpoint.tenants:
-            return [here]
+    def _sites_of(self, endpoint: Endpoint) -> list[CompiledSite]:
         return [
             self.sites[tenant, name]
             for tenant in endpoint.tenants
@@ -423,8 +421,18 @@ class Intent:
             if not endpoint.sites or name in endpoint.sites
         ]
 
-    def _applies(self, flow: _Flow, site: CompiledSite) -> bool:
-        return not flow.kinds or site.record.kind in flow.kinds
+    def _pairs(self, flow: _Flow, site: CompiledSite) -> list[tuple[CompiledSite, CompiledSite]]:
+        """Where a flow begins and ends, as far as a site takes part in it."""
+        if flow.source.tenants and flow.to.tenants:  # between sites of one tenant
+            pairs = [(begin, end) for begin in self._sites_of(flow.source) for end in self._sites_of(flow.to)]
+        else:
+            named = flow.source if flow.source.tenants else flow.to
+            pairs = [] if named.tenants and site not in self._sites_of(named) else [(site, site)]
+        return [
+            (begin, end)
+            for begin, end in pairs
+            if site in (begin, end) and (not flow.kinds or begin.record.kind in flow.kinds)
+        ]
 
     def _expand(self, endpoint: Endpoint, site: CompiledSite) -> dict[str, list[str]]:
         """Networks of an endpoint at one site, by zone; provider networks and the internet under the empty name."""
@@ -474,15 +482,13 @@ class Intent:
         rules = []
         for flow in self._flows:
             to = flow.to
-            if to.tenants and (host.tenant not in to.tenants or (to.sites and host.site not in to.sites)):
-                continue
             # A gateway stands in every zone, so a flow into a zone does not mean the gateway.
             in_zone = host.zone in to.zones and host.host_class != "gateway"
             if not (in_zone or host.host_class in to.classes or host.profile in to.profiles):
                 continue
             sources: list[str] = []
-            for origin in self._sites_of(flow.source, site):
-                if not self._applies(flow, origin):
+            for origin, target in self._pairs(flow, site):
+                if target is not site:
                     continue
                 for zone, networks in self._expand(flow.source, origin).items():
                     if host.host_class == "gateway" or not self._apart(zone, host.zone):
@@ -497,26 +503,19 @@ class Intent:
         own = {str(network) for host in site.hosts if host.host_class == "gateway" for network in _networks_of(host)}
         rules: list[dict[str, Any]] = []
         for flow in self._flows:
-            named = {*flow.source.tenants, *flow.to.tenants}
-            if flow.source.tenants and flow.to.tenants and site.tenant not in named:
-                continue
             merged: dict[tuple[str, ...], dict[str, None]] = {}
-            for origin in self._sites_of(flow.source, site):
-                # A side without tenants is the site of the other side.
-                for target in self._sites_of(flow.to, site if flow.source.tenants and not flow.to.tenants else origin):
-                    if site not in (origin, target) or not self._applies(flow, origin):
-                        continue
-                    for source_zone, sources in self._expand(flow.source, origin).items():
-                        destinations: list[str] = []
-                        for zone, networks in self._expand(flow.to, target).items():
-                            routed = origin is not target or zone != source_zone
-                            if routed and not self._apart(source_zone, zone):
-                                # What ends on this gateway itself is not forwarded.
-                                destinations += [network for network in networks if network not in own]
-                        both = {":" in network for network in sources} & {":" in network for network in destinations}
-                        if ends := tuple(network for network in destinations if (":" in network) in both):
-                            begins = (network for network in sources if (":" in network) in both)
-                            merged.setdefault(ends, {}).update(dict.fromkeys(begins))
+            for origin, target in self._pairs(flow, site):
+                for source_zone, sources in self._expand(flow.source, origin).items():
+                    destinations: list[str] = []
+                    for zone, networks in self._expand(flow.to, target).items():
+                        routed = origin is not target or zone != source_zone
+                        if routed and not self._apart(source_zone, zone):
+                            # What ends on this gateway itself is not forwarded.
+                            destinations += [network for network in networks if network not in own]
+                    both = {":" in network for network in sources} & {":" in network for network in destinations}
+                    if ends := tuple(network for network in destinations if (":" in network) in both):
+                        begins = (network for network in sources if (":" in network) in both)
+                        merged.setdefault(ends, {}).update(dict.fromkeys(begins))
             for number, (ends, starts) in enumerate(merged.items(), 1):
                 rule = _rule(flow, list(starts), list(ends))
                 rules.append(rule if number == 1 else rule | {"name": f"{flow.id}-{number}"})

@@ -46,7 +46,7 @@ if typing.TYPE_CHECKING:
 RESERVED_DIRECTORIES = frozenset({"procedures", "group_vars", "host_vars"})
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]{0,30}")
 _STANDARD = Path(__file__).with_name("standard.yml")
-_SHORTEST_TENANT6 = 48
+_TENANT6_LENGTH = 48
 _MAX_HOST_NAME = 63
 
 R = TypeVar("R", bound=BaseModel)
@@ -88,10 +88,12 @@ class _Loader:
         self.standard, self.standard_source = standard()
         self.catalogue = settings.catalogue(inventory.parent / "roles")
         self.names: dict[str, tuple[Source, Loc]] = {}
+        self.provider: Provider | None = None
 
     def run(self, wanted: Collection[str] | None) -> Intent:
         directories = self._tenant_directories(wanted)
         provider, provider_source = self._provider()
+        self.provider = provider
         tenants: dict[str, CompiledTenant] = {}
         for directory in directories:
             if (tenant := self._tenant(directory, provider)) is not None:
@@ -221,7 +223,7 @@ class _Loader:
                 f"id '{record.id}' differs from the directory '{directory.name}'",
                 f"write id: {directory.name}",
             )
-        if record.ipv6.prefixlen != _SHORTEST_TENANT6:
+        if record.ipv6.prefixlen != _TENANT6_LENGTH:
             self._at(
                 source, ("ipv6",), f"a tenant owns a /48, found /{record.ipv6.prefixlen}", "ask the provider for a /48"
             )
@@ -386,17 +388,47 @@ class _Loader:
                 "the internet cannot be the origin of a flow",
                 "name the provider's network it comes through",
             )
-        if len(self.findings) == before:
-            for origin in _zones_of(flow.source, self.standard):
-                for target in _zones_of(flow.to, self.standard):
-                    realms = {self.standard.zones[origin].realm, self.standard.zones[target].realm}
-                    if realms == {"administrative", "pedagogical"}:
-                        self._at(
-                            source,
-                            (*loc, "to"),
-                            f"connects {origin} with {target}: these two sides never reach each other",
-                            "administration and pedagogy share only services of provider and site server",
-                        )
+        if len(self.findings) != before:
+            return
+        for side, near, far in (("from", flow.source, flow.to), ("to", flow.to, flow.source)):
+            inside = far.zones or far.classes or far.profiles
+            if near.tenants and inside and (far.tenants != near.tenants or len(near.tenants) > 1):
+                # Each tenant must compile to the same rules whether it is loaded alone or with all others.
+                self._at(
+                    source,
+                    (*loc, side, "tenants"),
+                    "a flow between tenants must name the other side by networks",
+                    "put its subnets under networks: in provider.yml, and write one flow for each tenant",
+                )
+                return
+        for one in sorted(self._realms(flow.source, tenants)):
+            for other in sorted(self._realms(flow.to, tenants)):
+                if {one, other} == {"administrative", "pedagogical"}:
+                    self._at(
+                        source,
+                        (*loc, "to"),
+                        "connects administration with pedagogy: these two sides never reach each other",
+                        "administration and pedagogy share only services of provider and site server",
+                    )
+
+    def _named(self, name: str) -> Sequence[IPv4Network | IPv6Network]:
+        return self.provider.named(name) if self.provider is not None else ()
+
+    def _realms(self, endpoint: Endpoint, tenants: Mapping[str, CompiledTenant]) -> set[str]:
+        """Sides of the wall that an endpoint touches, also through named networks of a tenant's zones."""
+        realms: set[str] = {self.standard.zones[zone].realm for zone in _zones_of(endpoint, self.standard)}
+        for network in (network for name in endpoint.networks for network in self._named(name)):
+            for tenant in tenants.values():
+                block = tenant.record.ipv4 if network.version == 4 else tenant.record.ipv6
+                if not network.overlaps(block):
+                    continue
+                for site in tenant.sites.values():
+                    realms |= {
+                        self.standard.zones[zone].realm
+                        for zone, pair in site.zones.items()
+                        if network.overlaps(pair[0 if network.version == 4 else 1])
+                    }
+        return realms
 
     def _unique_flow_names(
         self, provider: Provider | None, source: Source, procedures: Mapping[str, tuple[Procedure, Source]]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Kind = Literal["school", "townhall"]
 
 TENANT_LENGTH = 14
-"""A tenant's first block: 32 small or 4 large sites, room for 1,000 towns' sites in 10.0.0.0/8."""
+"""A tenant's first block: 32 small or 4 large sites."""
 _SITE_LENGTH = {"small": 19, "large": 16}
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]{0,30}")
 _Network = TypeVar("_Network", IPv4Network, IPv6Network)

@@ -339,12 +339,28 @@ CASES = {
         "network 'prxy' is unknown",
         "did you mean 'proxy'?",
     ),
+    "administration meets pedagogy of another town": (
+        "inventory/provider.yml",
+        "erkrath-standesamt: [10.33.57.10/32",
+        "erkrath-standesamt: [10.33.40.10/32",
+        ("{networks: [erkrath-standesamt]}", 1),
+        "connects administration with pedagogy",
+        "share only services",
+    ),
+    "flow between towns without networks": (
+        "inventory/provider.yml",
+        "{networks: [haan-rathaus]}",
+        "{tenants: [haan], zones: [administration]}",
+        ("[haan], zones", 1),
+        "a flow between tenants must name the other side by networks",
+        "one flow for each tenant",
+    ),
     "administration meets pedagogy": (
         "inventory/provider.yml",
         "    to: {networks: [directory]}",
         "    to: {zones: [teaching]}",
         ("{zones: [teaching]}", 1),
-        "connects administration with teaching",
+        "connects administration with pedagogy",
         "share only services",
     ),
     "procedure for an unknown profile": (
@@ -592,6 +608,7 @@ argument_specs:
     options:
       sshd_crypto_profile: {type: str, choices: [bsi-strict, interop]}
       sshd_login_grace_seconds: {type: int}
+      accounts_shell_timeout: {type: int}
       sshd_users: {type: list, elements: str}
       sshd_match: {type: list, elements: dict, options: {user: {type: str, required: true}, tunnel: {type: bool}}}
 """
