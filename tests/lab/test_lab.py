@@ -192,6 +192,26 @@ class TestContainers:
         lab.up([LabHost.bare("r1"), LabHost.bare("r2")], "container")
         assert [host.answers for host in lab.status()] == [True, True]
 
+    def test_ctrl_c_ends_the_waiting_and_up_goes_on_later(self, new_lab):
+        lab = new_lab()
+        program = (
+            "import sys; from pathlib import Path; from verbund.lab import Lab, LabHost;"
+            "Lab(Path(sys.argv[1])).up([LabHost.bare('c1')], 'container')"
+        )
+        state = str(lab.directory.parent)
+        controller = subprocess.Popen([sys.executable, "-c", program, state], stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60
+        while not (lab.directory / "hosts/c1/console.log").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        controller.send_signal(signal.SIGINT)
+        _, said = controller.communicate(timeout=30)
+        assert b"KeyboardInterrupt" in said
+        started = state_of(lab).hosts["c1"].process
+        lab.up([LabHost.bare("c1")], "container")
+        assert started is not None
+        assert state_of(lab).hosts["c1"].process == started
+
     def test_a_container_has_no_screen(self, container, tmp_path):
         with pytest.raises(UsageError, match="no screen"):
             container.lab.screenshot("ct1", tmp_path / "x.png")

@@ -79,6 +79,7 @@ class Lab:
         self._state_directory = state.absolute()
         self.directory = self._state_directory / "lab"
         self._lock = threading.Lock()
+        self._interrupted = threading.Event()
 
     @property
     def ssh_config(self) -> Path:
@@ -156,7 +157,7 @@ class Lab:
                 self._wait(lab, state)
                 return f"{state.host.name} answers after {time.monotonic() - began:.0f} s"
 
-            _each(bring_up, wanted, PARALLEL[lab.driver], note)
+            self._each(bring_up, wanted, PARALLEL[lab.driver], note)
 
     def down(self, *, note: Note = lambda _: None) -> bool:
         """Remove the lab whole: processes, namespaces, mounts, files. May be repeated, and follows any crash.
@@ -268,7 +269,7 @@ class Lab:
             host: its name.
             enrolled: False takes it back.
         """
-        with self._locked():
+        with self._locked(wait=True):
             lab = self._existing()
             _of(lab, host).enrolled = enrolled
             lab.save()
@@ -304,7 +305,7 @@ class Lab:
                     lab.save()
                 return f"{state.host.name} kept as {name}"
 
-            _each(keep, chosen, 2, note)
+            self._each(keep, chosen, 2, note)
 
     def restore(self, name: str, hosts: Iterable[str] | None = None, *, note: Note = lambda _: None) -> None:
         """Bring hosts back to a kept state, running and reachable, with the clock set.
@@ -345,7 +346,7 @@ class Lab:
                     self.ssh(state.host.name, f"{sudo}date --utc --set=@{time.time():.0f}")
                 return f"{state.host.name} is back at {name} after {time.monotonic() - began:.0f} s"
 
-            _each(bring_back, chosen, PARALLEL[lab.driver], note)
+            self._each(bring_back, chosen, PARALLEL[lab.driver], note)
 
     def screenshot(self, host: str, target: Path) -> None:
         """Write what a virtual machine's screen shows as a PNG file.
@@ -458,7 +459,7 @@ class Lab:
         name = state.host.name
         deadline = time.monotonic() + BOOT_SECONDS[lab.driver]
         said = "it never answered"
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._interrupted.is_set():
             if state.process and not state.process.alive():
                 tail = _tail(self.console_log(name))
                 raise VerbundError(f"{name} ended while it started\n    {tail}", f"see {self.console_log(name)}")
@@ -479,6 +480,30 @@ class Lab:
             f"its console said: {self.console_log(name)}; verbund lab up goes on waiting",
         )
 
+    def _each(self, work: Callable[[HostState], str], hosts: list[HostState], parallel: int, note: Note) -> None:
+        """Do something with each host side by side; the first error is raised after all are done.
+
+        An interrupt ends the waiting, not the hosts: what was started stays, is entered in the state file, and the next
+        ``up`` goes on with it.
+        """
+        problems: list[VerbundError] = []
+        self._interrupted.clear()
+        with ThreadPoolExecutor(max(1, min(parallel, len(hosts)))) as pool:
+            futures = [pool.submit(work, state) for state in hosts]
+            try:
+                for future in as_completed(futures):
+                    try:
+                        note(future.result())
+                    except VerbundError as error:
+                        note(f"problem: {error.message.splitlines()[0]}")
+                        problems.append(error)
+            except KeyboardInterrupt:
+                self._interrupted.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        if problems:
+            raise problems[0]
+
     def _runner(self, lab: LabState) -> Driver:
         return _driver_class(lab.driver)(self.directory, lab, image.Image(Path(lab.image), ""))
 
@@ -498,25 +523,6 @@ def _of(lab: LabState, host: str) -> HostState:
 
 def _chosen(lab: LabState, hosts: Iterable[str] | None) -> list[HostState]:
     return list(lab.hosts.values()) if hosts is None else [_of(lab, host) for host in hosts]
-
-
-def _each(work: Callable[[HostState], str], hosts: list[HostState], parallel: int, note: Note) -> None:
-    """Do something with each host side by side; the first error is raised after all are done."""
-    problems: list[VerbundError] = []
-    with ThreadPoolExecutor(max(1, min(parallel, len(hosts)))) as pool:
-        futures = [pool.submit(work, state) for state in hosts]
-        try:
-            for future in as_completed(futures):
-                try:
-                    note(future.result())
-                except VerbundError as error:
-                    note(f"problem: {error.message.splitlines()[0]}")
-                    problems.append(error)
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    if problems:
-        raise problems[0]
 
 
 def _free_port(held: contextlib.ExitStack) -> int:
