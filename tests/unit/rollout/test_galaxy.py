@@ -16,10 +16,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def _run(tool: str, *arguments: str, cwd: Path, **environment: str) -> str:
+    empty = cwd / "empty.cfg"
+    empty.touch()
     done = subprocess.run(
         [str(Path(sys.executable).with_name(tool)), *arguments],
         cwd=cwd,
-        env={**os.environ, "ANSIBLE_CONFIG": os.devnull, "ANSIBLE_NOCOLOR": "1", **environment},
+        env={**os.environ, "ANSIBLE_CONFIG": str(empty), "ANSIBLE_NOCOLOR": "1", **environment},
         capture_output=True,
         text=True,
         check=False,
