@@ -120,7 +120,8 @@ def _interfaces(text: str) -> list[dict[str, Any]]:
 
 
 def _memory(text: str) -> int:
-    return [int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("MemTotal:")][0]
+    values = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return int(values["MemTotal"].split()[0]) * 1024
 
 
 def _cpu(text: str) -> dict[str, str]:

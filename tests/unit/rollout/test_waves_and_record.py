@@ -54,7 +54,10 @@ def _record(run: str, *hosts: str) -> RunRecord:
 def test_a_second_run_on_one_of_the_hosts_is_refused_and_on_others_is_not(tmp_path):
     runs = Runs(tmp_path)
     with runs.claim("r1", ["a", "b"], _record("r1", "a", "b")):
-        with pytest.raises(UsageError, match=r"r1 of admin is working on b"), runs.claim("r2", ["b"], _record("r2", "b")):
+        with (
+            pytest.raises(UsageError, match=r"r1 of admin is working on b"),
+            runs.claim("r2", ["b"], _record("r2", "b")),
+        ):
             pass
         with runs.claim("r3", ["c"], _record("r3", "c")):
             pass
