@@ -44,7 +44,7 @@ options:
     default: true
   connections:
     description: Where a running lab says how its hosts are reached, relative to the source; ignored when missing.
-    type: path
+    type: str
     default: ../.verbund/lab/connections.json
 """
 

@@ -10,6 +10,7 @@ with its bootstrap key.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import json
@@ -210,9 +211,7 @@ def _pin(state: Path, routes: Mapping[str, Route]) -> Path:
     pinned = paramiko.HostKeys()
     for route in routes.values():
         if route.known_hosts not in trusted:
-            trusted[route.known_hosts] = paramiko.HostKeys()
-            if route.known_hosts.is_file():
-                trusted[route.known_hosts].load(str(route.known_hosts))
+            trusted[route.known_hosts] = _plain_keys(route.known_hosts)
         asked = route.address if route.port == 22 else f"[{route.address}]:{route.port}"
         for name in (asked, route.address if route.port == 22 else asked, route.name):
             for kind, key in (trusted[route.known_hosts].lookup(name) or {}).items():
@@ -224,6 +223,19 @@ def _pin(state: Path, routes: Mapping[str, Route]) -> Path:
     path = state / "cache" / f"known_hosts-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     write_atomically(path, text)
     return path
+
+
+def _plain_keys(path: Path) -> paramiko.HostKeys:
+    """The pinned keys of a known-hosts file; lines with a marker (``@cert-authority``, ``@revoked``) are OpenSSH's."""
+    keys = paramiko.HostKeys()
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for line in lines:
+        if line.strip() and not line.startswith(("#", "@")):
+            with contextlib.suppress(paramiko.hostkeys.InvalidHostKey):
+                entry = paramiko.hostkeys.HostKeyEntry.from_line(line)
+                for name in entry.hostnames if entry is not None and entry.key is not None else ():
+                    keys.add(name, entry.key.get_name(), entry.key)
+    return keys
 
 
 def _sending_at_once(original: Any) -> Any:
