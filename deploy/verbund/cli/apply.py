@@ -230,13 +230,9 @@ class Terminal:
 
     def __init__(self) -> None:
         self._start = time.monotonic()
-        self._hosts = 0
-        self._task = ""
-        self._done = 0
 
     def wave(self, number: int, total: int, hosts: Sequence[str], log: Path) -> None:
         """A wave begins."""
-        self._hosts = len(hosts)
         names = ", ".join(hosts[:5]) + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
         self._line(f"wave {number} of {total}: {names}   (log: {os.path.relpath(log)})")
 
@@ -244,8 +240,9 @@ class Terminal:
         """A task began, or ended on a host."""
         match event.kind:
             case "task":
-                self._task, self._done = event.task, 0
-                self._line(f"  {event.task}")
+                # Ansible checks each role's arguments in a task of its own; that is news only when it fails.
+                if "Validating arguments against arg spec" not in event.task:
+                    self._line(f"  {event.task}")
             case "changed":
                 self._line(f"    {event.host}: changed" + "".join(f"; {a}" for a in event.data.get("actions", [])[:3]))
             case "failed" | "unreachable" | "ignored":

@@ -226,7 +226,7 @@ class _Notes:
 
     def event(self, event: Event) -> None:
         """Say which task begins, and what fails."""
-        if event.kind == "task":
+        if event.kind == "task" and "Validating arguments against arg spec" not in event.task:
             self._stages.note(event.task)
         elif event.kind in {"failed", "unreachable"}:
             self._stages.note(f"{event.host}: {event.kind}: {event.message}")

@@ -10,6 +10,7 @@ with its bootstrap key.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import json
@@ -210,7 +211,7 @@ def _pin(state: Path, routes: Mapping[str, Route]) -> Path:
     pinned = paramiko.HostKeys()
     for route in routes.values():
         if route.known_hosts not in trusted:
-            trusted[route.known_hosts] = _pinned_keys(route.known_hosts)
+            trusted[route.known_hosts] = _plain_keys(route.known_hosts)
         asked = route.address if route.port == 22 else f"[{route.address}]:{route.port}"
         for name in (asked, route.address if route.port == 22 else asked, route.name):
             for kind, key in (trusted[route.known_hosts].lookup(name) or {}).items():
@@ -224,14 +225,15 @@ def _pin(state: Path, routes: Mapping[str, Route]) -> Path:
     return path
 
 
-def _pinned_keys(known_hosts: Path) -> paramiko.HostKeys:
-    """The plain keys of a known-hosts file; paramiko stumbles over lines with a marker (``@cert-authority``)."""
+def _plain_keys(path: Path) -> paramiko.HostKeys:
+    """The pinned keys of a known-hosts file; lines with a marker (``@cert-authority``, ``@revoked``) are OpenSSH's."""
     keys = paramiko.HostKeys()
-    if known_hosts.is_file():
-        for number, line in enumerate(known_hosts.read_text(encoding="utf-8").splitlines(), 1):
-            entry = None if line.startswith(("@", "#")) else paramiko.hostkeys.HostKeyEntry.from_line(line, number)
-            if entry is not None:
-                for name in entry.hostnames:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for line in lines:
+        if line.strip() and not line.startswith(("#", "@")):
+            with contextlib.suppress(paramiko.hostkeys.InvalidHostKey):
+                entry = paramiko.hostkeys.HostKeyEntry.from_line(line)
+                for name in entry.hostnames if entry is not None and entry.key is not None else ():
                     keys.add(name, entry.key.get_name(), entry.key)
     return keys
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -156,7 +156,7 @@ def ssh_certificate_good(certificate: str, public_key: str, wanted: Wanted, now:
             and {wanted.name.encode(), wanted.address.encode()} <= set(found.valid_principals)
             and found.valid_before > (now + RENEW_BEFORE).timestamp()
         )
-    except (ValueError, InvalidSignature, TypeError):
+    except (ValueError, InvalidSignature, UnsupportedAlgorithm, TypeError):
         return False
 
 
@@ -179,7 +179,7 @@ def tls_certificate_good(certificate: str, public_key: str, wanted: Wanted, now:
             and ipaddress.ip_address(wanted.address) in names.get_values_for_type(x509.IPAddress)
             and found.not_valid_after_utc > now + RENEW_BEFORE
         )
-    except (ValueError, InvalidSignature, TypeError, x509.ExtensionNotFound):
+    except (ValueError, InvalidSignature, UnsupportedAlgorithm, TypeError, x509.ExtensionNotFound):
         return False
 
 

@@ -50,7 +50,7 @@ def parse(seen: Mapping[str, str]) -> dict[str, Any]:
     def fact(name: str, read: Callable[[str], Any]) -> Any:
         try:
             return _bounded(read(seen[name]))
-        except (KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError):
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError, OverflowError):
             problems.append(name)
             return None
 
@@ -120,7 +120,8 @@ def _interfaces(text: str) -> list[dict[str, Any]]:
 
 
 def _memory(text: str) -> int:
-    return next(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("MemTotal:"))
+    values = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return int(values["MemTotal"].split()[0]) * 1024
 
 
 def _cpu(text: str) -> dict[str, str]:

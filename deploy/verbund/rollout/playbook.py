@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Run one ``ansible-playbook`` and know at any time what it is doing.
 
-The child has a session of its own (Ctrl-C in the terminal does not reach it) and dies with us
-(``PR_SET_PDEATHSIG``). Its callback plugin ``verbund_progress`` writes one JSON line per host and task to a file that is read while it
-grows; the file stays as the log.
+The child has a session of its own (Ctrl-C in the terminal does not reach it) and dies with us (``PR_SET_PDEATHSIG``).
+Its callback plugin ``verbund_progress`` writes one JSON line per host and task to a file that is read while it grows;
+the file stays as the log.
 """
 
 from __future__ import annotations

@@ -120,7 +120,8 @@ def test_every_script_is_posix_shell_and_unknown_packages_are_never_installed(en
     _, wanted, _ = enrolled
     scripts = [
         wanted.probe(), e.packages_script("python3 sudo"), e.account_script(), e.keys_script(),
-        e.trust_script(wanted, "certificate'; rm -rf / #", "pem"), e.stamp_script(wanted, "2026-01-01"), e.bootstrap_script(wanted),
+        e.trust_script(wanted, "certificate'; rm -rf / #", "pem"), e.stamp_script(wanted, "2026-01-01"),
+        e.bootstrap_script(wanted),
     ]  # fmt: skip
     for script in scripts:
         assert subprocess.run(["sh", "-n"], input=script, text=True, check=False, capture_output=True).stderr == ""

@@ -29,7 +29,13 @@ def test_what_may_come_in_is_what_was_named(networks):
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"verbund_management_sources": []}, {"verbund_management_sources": None}, {"verbund_management_sources": ["x"]}]
+    "data",
+    [
+        {},
+        {"verbund_management_sources": []},
+        {"verbund_management_sources": None},
+        {"verbund_management_sources": ["x"]},
+    ],
 )
 def test_without_a_usable_source_it_is_refused(data):
     with pytest.raises(q.NotPossibleError):
@@ -62,7 +68,9 @@ def test_the_controllers_own_address_decides(connection, admitted):
 @pytest.mark.skipif(shutil.which("nft") is None or os.geteuid() != 0, reason="needs nft and root")
 @pytest.mark.parametrize("networks", [["10.1.0.0/16"], ["2001:db8::/64"], ["10.0.0.1/32", "2001:db8::1/128"]])
 def test_nft_accepts_the_rules(networks):
-    done = subprocess.run(["nft", "-c", "-f", "-"], input=q.rules(networks, [22, 2222]), text=True, check=False, capture_output=True)
+    done = subprocess.run(
+        ["nft", "-c", "-f", "-"], input=q.rules(networks, [22, 2222]), text=True, check=False, capture_output=True
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -26,7 +26,9 @@ class FleetProject:
         self.source = self.inventory / "verbund.yml"
         self.source.write_text("plugin: verbund\n", encoding="utf-8")
 
-    def ansible(self, tool: str, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    def ansible(
+        self, tool: str, *arguments: str, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [str(Path(sys.executable).with_name(tool)), "-i", str(self.source), *arguments],
             cwd=self.root,

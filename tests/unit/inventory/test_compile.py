@@ -20,6 +20,15 @@ VALUES = st.recursive(
 )
 
 
+COMMON = {
+    "verbund_tenant": "t",
+    "verbund_site": "s",
+    "verbund_host_class": "client",
+    "verbund_address6": None,
+    "verbund_room": "",
+}
+
+
 @dataclass(frozen=True)
 class Host:
     name: str
@@ -51,10 +60,9 @@ class FakeIntent:
 )
 def test_every_host_keeps_exactly_its_variables(variables):
     full = {
-        name: {"verbund_tenant": "t", "verbund_site": "s", "verbund_host_class": "client", "verbund_address": f"10.0.0.{n}",
-               "verbund_address6": None, "verbund_room": "", "ansible_host": f"10.0.0.{n}", **own}
+        name: {**COMMON, "verbund_address": f"10.0.0.{n}", "ansible_host": f"10.0.0.{n}", **own}
         for n, (name, own) in enumerate(variables.items())
-    }  # fmt: skip
+    }
     model = compile_intent(FakeIntent(full))
     assert model.names == list(full)
     for index, name in enumerate(model.names):
@@ -77,12 +85,12 @@ def test_the_model_of_the_generated_fleet_is_the_intents(fleet):
             assert intent.host(model.jumps[index]).site == host.site
 
 
-class _NoLoading(Exception):
+class _NoLoadingError(Exception):
     pass
 
 
 def _no_loading(*args):
-    raise _NoLoading
+    raise _NoLoadingError
 
 
 def test_an_unchanged_inventory_comes_from_the_cache(fleet, monkeypatch):
@@ -106,7 +114,7 @@ def test_any_change_of_the_input_misses_the_cache(fleet, monkeypatch, change):
     compiled(fleet.inventory, state=state)
     change(fleet)
     monkeypatch.setattr("verbund.intent.load", _no_loading)
-    with pytest.raises(_NoLoading):
+    with pytest.raises(_NoLoadingError):
         compiled(fleet.inventory, state=state)
 
 
@@ -114,7 +122,7 @@ def test_another_day_misses_the_cache_because_deviations_expire(fleet, monkeypat
     state = fleet.root / ".verbund"
     compiled(fleet.inventory, state=state, today=datetime.date(2026, 1, 1))
     monkeypatch.setattr("verbund.intent.load", _no_loading)
-    with pytest.raises(_NoLoading):
+    with pytest.raises(_NoLoadingError):
         compiled(fleet.inventory, state=state, today=datetime.date(2026, 1, 2))
 
 

@@ -14,7 +14,9 @@ def test_hosts_groups_and_variables_are_the_intents(fleet):
     intent = fleet.intent()
     listed = json.loads(fleet.ansible("ansible-inventory", "--list").stdout)
     # ansible-inventory marks every string it must not template; that is checked here and taken off.
-    assert listed["_meta"]["hostvars"][intent.hosts[0].name]["verbund_site"] == {"__ansible_unsafe": intent.hosts[0].site}
+    assert listed["_meta"]["hostvars"][intent.hosts[0].name]["verbund_site"] == {
+        "__ansible_unsafe": intent.hosts[0].site
+    }
     variables = _plain(listed["_meta"]["hostvars"])
     assert set(variables) == {host.name for host in intent.hosts}
     for host in intent.hosts:
@@ -47,15 +49,24 @@ def _members(listed):
     return found
 
 
-def test_a_template_in_the_intent_is_never_executed(fleet):
+def test_a_template_that_slips_through_the_intents_checks_is_never_executed(fleet):
+    """The intent refuses Jinja; should it ever miss some, Ansible must not run it on the controller."""
     marker = fleet.root / "executed"
-    provider = fleet.inventory / "provider.yml"
-    text = provider.read_text()
-    assert "reason: Internet" in text
-    provider.write_text(text.replace("reason: Internet", f"reason: \"{{{{ lookup('pipe', 'touch {marker}') }}}}\""))
     gateway = _gateway(fleet)
+    fleet.host(gateway.name)
+    (cached,) = (fleet.root / ".verbund" / "cache").glob("inventory-*.json")
+    text = cached.read_text()
+    assert '"reason":"Internet"' in text
+    cached.write_text(text.replace('"Internet"', json.dumps(f"{{{{ lookup('pipe', 'touch {marker}') }}}}")))
     shown = fleet.ansible(
-        "ansible", gateway.name, "-c", "local", "-m", "ansible.builtin.debug", "-a", "msg={{ verbund_firewall_forward }}"
+        "ansible",
+        gateway.name,
+        "-c",
+        "local",
+        "-m",
+        "ansible.builtin.debug",
+        "-a",
+        "msg={{ verbund_firewall_forward }}",
     ).stdout
     assert "lookup('pipe'" in shown
     assert not marker.exists()
@@ -68,7 +79,15 @@ def test_the_same_template_in_plain_yaml_is_executed(fleet):
     plain.write_text(json.dumps({"all": {"hosts": {"h": {"x": f"{{{{ lookup('pipe', 'touch {marker}') }}}}"}}}}))
     fleet.source = plain
     fleet.ansible(
-        "ansible", "h", "-c", "local", "-m", "ansible.builtin.debug", "-a", "msg={{ x }}", ANSIBLE_INVENTORY_ENABLED="yaml"
+        "ansible",
+        "h",
+        "-c",
+        "local",
+        "-m",
+        "ansible.builtin.debug",
+        "-a",
+        "msg={{ x }}",
+        ANSIBLE_INVENTORY_ENABLED="yaml",
     )
     assert marker.exists()
 
@@ -120,8 +139,14 @@ def test_the_lab_lays_its_connection_over_a_host(fleet):
     host = fleet.intent().hosts[0]
     lab = fleet.root / ".verbund" / "lab"
     lab.mkdir(parents=True)
-    overlay = {"ansible_host": "127.0.0.1", "ansible_port": 40001, "firewall_extra_management_sources": ["192.0.2.2/32"]}
-    (lab / "connections.json").write_text(json.dumps({"hosts": {host.name: {"vars": overlay}, "foreign": {"vars": {}}}}))
+    overlay = {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": 40001,
+        "firewall_extra_management_sources": ["192.0.2.2/32"],
+    }
+    (lab / "connections.json").write_text(
+        json.dumps({"hosts": {host.name: {"vars": overlay}, "foreign": {"vars": {}}}})
+    )
     listed = json.loads(fleet.ansible("ansible-inventory", "--list").stdout)
     assert overlay.items() <= _plain(listed["_meta"]["hostvars"][host.name]).items()
     assert listed["lab"]["hosts"] == [host.name]

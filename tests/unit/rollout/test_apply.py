@@ -162,7 +162,7 @@ def test_a_host_that_cannot_be_verified_or_is_forgotten_is_not_done(project):
 
 def test_secrets_of_no_log_tasks_reach_no_file(project):
     (project / "srv1.leak").touch()
-    application, runs, _ = _new(project, waves="rest")
+    application, _, _ = _new(project, waves="rest")
     assert application.run() is ExitCode.FINDINGS
     written = b"".join(path.read_bytes() for path in (project / "runs").rglob("*") if path.is_file())
     assert b"Keep a secret" in written
@@ -204,7 +204,7 @@ def _started(project, seconds):
         [sys.executable, "-c", _DRIVER, str(project), str(Path(__file__).parent)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "deploy")},
     )
-    _wait(lambda: (project / "slow").exists())
+    _wait((project / "slow").exists)
     return child
 
 

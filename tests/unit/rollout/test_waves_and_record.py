@@ -46,15 +46,23 @@ def test_sizes_that_make_no_sense_are_refused(text):
 
 def _record(run: str, *hosts: str) -> RunRecord:
     return RunRecord(
-        id=run, operator="admin", command=["verbund", "apply"], release="2026.1", commit="", limit=None, wave_sizes="rest",
-        started=datetime.now(UTC), waves=[Wave(hosts={name: HostOutcome() for name in hosts})],
-    )  # fmt: skip
+        id=run,
+        operator="admin",
+        command=["verbund", "apply"],
+        release="2026.1",
+        commit="",
+        limit=None,
+        wave_sizes="rest",
+        started=datetime.now(UTC),
+        waves=[Wave(hosts={name: HostOutcome() for name in hosts})],
+    )
 
 
 def test_a_second_run_on_one_of_the_hosts_is_refused_and_on_others_is_not(tmp_path):
     runs = Runs(tmp_path)
     with runs.claim("r1", ["a", "b"], _record("r1", "a", "b")):
-        with pytest.raises(UsageError, match=r"r1 of admin is working on b"), runs.claim("r2", ["b"], _record("r2", "b")):
+        refused = pytest.raises(UsageError, match=r"r1 of admin is working on b")
+        with refused, runs.claim("r2", ["b"], _record("r2", "b")):
             pass
         with runs.claim("r3", ["c"], _record("r3", "c")):
             pass
