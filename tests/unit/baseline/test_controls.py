@@ -176,6 +176,19 @@ class TestCommandLine:
         assert self.run("verify", "--from-evidence", "--json") == 1
         assert json.loads(capfd.readouterr().out)["run"]["command"].startswith("verbund")
 
+    def test_verify_interrupted(self, tiny, capfd, monkeypatch):
+        from verbund.baseline.verify import Interrupted, Verification
+
+        def interrupted(verification):
+            raise Interrupted("interrupted: evidence of 1 of 2 hosts", "go on with --from-evidence")
+
+        monkeypatch.setattr(Verification, "run", interrupted)
+        tiny.add("pass")
+        tiny.write()
+        assert self.run("verify") == 130
+        assert "go on with --from-evidence" in capfd.readouterr().err
+        assert not (tiny.root / ".verbund" / "results").exists()
+
     def test_verify_nobody(self, tiny, capfd):
         tiny.add("pass")
         tiny.write()

@@ -60,7 +60,7 @@ def test_a_gigabyte_is_cut_and_the_next_command_is_still_asked(local):
     assert "longer than 4 KiB" in big.failure
     assert len(big.stdout) == 4096
     assert after.stdout == "after\n"
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 25
 
 
 @pytest.mark.parametrize("size", [4095, 4096, 4097, 4160, 4200, 4224, 4225, 9000])
@@ -118,10 +118,10 @@ def test_a_host_may_not_send_more_than_its_share(local):
 
 
 def test_the_time_of_a_host_is_bounded(local):
-    limits = Limits(command_seconds=5, host_seconds=1.5)
+    limits = Limits(command_seconds=60, host_seconds=2)
     start = time.monotonic()
-    first, *rest = ask(local, "echo x", "sleep 4", "echo y", "echo z", limits=limits)
-    assert time.monotonic() - start < 3
+    first, *rest = ask(local, "echo x", "sleep 50", "echo y", "echo z", limits=limits)
+    assert time.monotonic() - start < 20
     assert first.exit_status == 0
     assert rest[0].failure == "the host took too long in all"
     assert all(answer.failure.startswith("not asked") for answer in rest[1:])
@@ -149,8 +149,8 @@ def test_cancel_ends_a_session_soon(local):
     threading.Timer(0.5, cancelled.set).start()
     start = time.monotonic()
     with pytest.raises(Cancelled), Session(local(), Limits(), cancelled) as session:
-        session.ask(["sleep 20"])
-    assert time.monotonic() - start < 3
+        session.ask(["sleep 25"])
+    assert time.monotonic() - start < 15
 
 
 FAKES = {
@@ -185,7 +185,7 @@ def test_hosts_that_never_start_are_unreachable(fake_ssh, kind: str):
     start = time.monotonic()
     with pytest.raises(UnreachableError, match=reason), Session(fake_ssh(body), LIMITS):
         pass
-    assert time.monotonic() - start < 12
+    assert time.monotonic() - start < 25
 
 
 READY = 'read m; read s; read b; printf "\\n$m ready\\n"; printf "\\n$m ready\\n" >&2; read c; '
