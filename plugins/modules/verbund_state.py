@@ -1039,7 +1039,7 @@ class State:
                 return
         raise StateError(
             f"The activation ran, but the running state still is not the declared one: '{failing[0]}' fails:\n"
-            f"{_tail(failing[1])}\nSomething else on the host overrides it; run this command there."
+            f"{_tail(failing[1])}\nSomething else on the host keeps it from taking effect. Remove that, then run again."
         )
 
 
