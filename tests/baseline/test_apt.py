@@ -112,8 +112,12 @@ def test_no_security_update_is_pending(host):
     if not lists.strip():
         # Not "met" and not "not met": without lists nobody can say what is pending.
         raise RuntimeError("the host has no package list of a security archive, so nobody can say what is pending")
-    planned = host.check_output("apt-get -s -qq -o Debug::NoLocking=1 dist-upgrade")
-    pending = [line.split()[1] for line in planned.splitlines() if line.startswith("Inst ") and "-Security:" in line]
+    planned = host.run("apt-get -s -qq -o Debug::NoLocking=1 dist-upgrade")
+    if planned.rc != 0:
+        raise RuntimeError(f"apt cannot plan an upgrade: {planned.stderr[:300]}")
+    pending = [
+        line.split()[1] for line in planned.stdout.splitlines() if line.startswith("Inst ") and "-Security:" in line
+    ]
     assert not pending, f"{len(pending)} security updates are pending: {', '.join(pending[:10])}"
 
 

@@ -55,13 +55,12 @@ def unrecorded(host, calls, condition=""):
 
 @pytest.mark.control("VB-AUD-001")
 def test_audit_runs(host, own_kernel):
-    """auditd runs and starts at boot, the kernel audits, and nothing was lost."""
+    """auditd runs and starts at boot, the kernel audits, and somebody takes its records."""
     state = host.check_output("systemctl show -p ActiveState -p UnitFileState --value auditd.service").split()
     assert sorted(state) == ["active", "enabled"], f"auditd is {' and '.join(state)}, must be active and enabled"
     values = status(host)
     assert values["enabled"] in {"1", "2"}, "the kernel does not audit (auditctl -e 0)"
     assert values["pid"] != "0", "no program takes the records of the kernel"
-    assert values["lost"] == "0", f"{values['lost']} records were lost since the start"
 
 
 @pytest.mark.control("VB-AUD-002")

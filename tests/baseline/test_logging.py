@@ -145,8 +145,8 @@ def test_collector_demands_certificates(host, settings):
 def test_logs_are_protected(host):
     """Others can neither read nor change logs; only root and the log services write them."""
     found = host.check_output(
-        "find /var/log/syslog /var/log/auth.log /var/log/kern.log /var/log/cron.log /var/log/user.log "
-        "/var/log/mail.log /var/log/btmp /var/log/journal /var/log/verbund -type f -perm /007 -printf '%m %p\\n' 2> /dev/null | head -n 20; :"
+        "cd /var/log && find syslog auth.log kern.log cron.log user.log mail.log btmp journal verbund "
+        "-type f -perm /007 -printf '%m %p\\n' 2> /dev/null | head -n 20; :"
     )
     assert not found.strip(), f"logs that others can read or change: {'; '.join(found.splitlines())}"
     directory = host.check_output("find /var/log /var/log/verbund -maxdepth 0 -perm /002 -print 2> /dev/null; :")

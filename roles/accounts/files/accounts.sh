@@ -57,12 +57,12 @@ LIST
 listed=$(getent -s files group sudo | cut -d: -f4 | tr ',' ' ')
 for name in $members; do
   has "$name" "$listed" || ! getent passwd "$name" > /dev/null ||
-    differs "$name is not in the group sudo" gpasswd --quiet --add "$name" sudo
+    differs "$name is not in the group sudo" gpasswd --add "$name" sudo
 done
 for name in $listed; do
   # Whoever is just working here by sudo is not cut off; the check VB-ACC-011 still names the account.
   has "$name" "$members" || [ "$name" = "${SUDO_USER:-}" ] ||
-    differs "$name is in the group sudo" gpasswd --quiet --delete "$name" sudo
+    differs "$name is in the group sudo" gpasswd --delete "$name" sudo
 done
 
 for name in $disabled; do
