@@ -6,8 +6,8 @@ newer=$(find /etc/ssh/sshd_config /etc/ssh/sshd_config.d -newermt "$loaded")
 [ -z "$newer" ] || { echo "changed since sshd read its configuration: $newer"; exit 1; }
 # What sshd makes of all files has to be what it makes of ours alone, for every option that ours sets.
 keys=$(sed -n 's/^\([A-Za-z0-9]*\) .*/\1/p' "$own" | tr 'A-Z\n' 'a-z|')
-all=$(/usr/sbin/sshd -T 2>/dev/null | grep -E "^(${keys%|}) " | sort)
-alone=$(/usr/sbin/sshd -T -f "$own" 2>/dev/null | grep -E "^(${keys%|}) " | sort)
+all=$(/usr/sbin/sshd -T 2>/dev/null | grep -E "^(${keys%|}) " | sort -u)
+alone=$(/usr/sbin/sshd -T -f "$own" 2>/dev/null | grep -E "^(${keys%|}) " | sort -u)
 if [ "$all" != "$alone" ]; then
     echo "another file in /etc/ssh/sshd_config.d or sshd_config sets:"
     printf '%s\n' "$all" | while IFS= read -r line; do
