@@ -31,10 +31,12 @@ def project(tmp_path_factory):
     shutil.copytree(ROOT / "inventory", root / "inventory")
     for name in ("roles", "playbooks", "plugins", "tests", "ansible.cfg"):
         (root / name).symlink_to(ROOT / name)
-    hosts = intents.load(root / "inventory").select(SERVER)
+    intent = intents.load(root / "inventory")
+    hosts = intent.select(SERVER)
     lab = Lab(root / ".verbund")
     try:
-        lab.up([LabHost.from_intent(host) for host in hosts], "container")
+        # The gateway is what the server's cable leads to.
+        lab.up([LabHost.from_intent(host) for host in intent.select(f"{SERVER},gse-gw1")], "container")
         results = Deploy(root, root / ".verbund", "enrol", hosts, {}).run(lambda *_: None)
         assert {result.event for result in results.values()} == {"changed"}
         yield root

@@ -51,7 +51,7 @@ def apply(
     threshold: Annotated[int, typer.Option(min=0, help="Controls a host may fail before its wave is bad.")] = 0,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run: its id, or 'last'.")] = None,
     yes_all: Annotated[bool, typer.Option("--all", help="Really all hosts of all tenants.")] = False,
-) -> int:
+) -> None:
     """Roll the standard out: one canary host, then the rest in waves; each wave is verified before the next.
 
     Stops at the first wave that is not good and says which host failed where. The record is kept in .verbund/runs.
@@ -100,7 +100,7 @@ def apply(
     )
     code = application.run()
     tell_end(application, code)
-    return code
+    raise typer.Exit(code)
 
 
 def select(intent: Intent, limit: str | None, terms: Sequence[str]) -> list[Host]:

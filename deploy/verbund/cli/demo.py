@@ -40,14 +40,13 @@ def demo(
         Driver, typer.Option(help="Virtual machines or containers; auto takes what works here.")
     ] = Driver.AUTO,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab running at the end, to look around.")] = False,
-) -> int:
+) -> None:
     """Build a small school in the lab, roll out, verify, reboot, verify again, and report.
 
     Takes the gateway, the server and one client of the sample primary school. Nothing outside this machine is contacted
     but the package source.
     """
     from verbund import intent as intents
-    from verbund.errors import ExitCode
     from verbund.lab import Lab
     from verbund.project import Project
 
@@ -76,7 +75,7 @@ def demo(
     )
     from verbund.baseline.verify import exit_code
 
-    return exit_code(results) or ExitCode.GOOD
+    raise typer.Exit(exit_code(results))
 
 
 def school(intent: Intent) -> list[Host]:

@@ -41,7 +41,7 @@ def enrol(
         typer.Option("--key", help="Private key the bare hosts accept (the lab knows its own).", exists=True),
     ] = None,
     user: Annotated[str, typer.Option("--user", help="Account that accepts the key.")] = "root",
-) -> int:
+) -> None:
     """Make bare hosts managed ones: account, SSH trust, certificates, release stamp; then remove the bootstrap key.
 
     The key is removed only after a new connection with a certificate has worked. A second run changes nothing.
@@ -49,10 +49,10 @@ def enrol(
     if key is not None:
         os.environ["VERBUND_BOOTSTRAP_KEY"] = str(key.absolute())
         os.environ["VERBUND_BOOTSTRAP_USER"] = user
-    return _run("enrol", limit)[0]
+    raise typer.Exit(_run("enrol", limit)[0])
 
 
-def facts(limit: Limit = None) -> int:
+def facts(limit: Limit = None) -> None:
     """Read facts of hosts (system, hardware, disks, open ports ...) and print them as JSON. Changes nothing."""
     import json
 
@@ -63,17 +63,17 @@ def facts(limit: Limit = None) -> int:
             json.loads(Path(result.path).read_text(encoding="utf-8")) if result.path else {"error": result.text}
         )
     typer.echo(json.dumps(found, indent=2))
-    return code
+    raise typer.Exit(code)
 
 
-def quarantine(limit: RequiredLimit) -> int:
+def quarantine(limit: RequiredLimit) -> None:
     """Isolate hosts: only SSH from their management addresses goes on. Survives a reboot; see 'verbund release'."""
-    return _run("quarantine", limit)[0]
+    raise typer.Exit(_run("quarantine", limit)[0])
 
 
-def release(limit: RequiredLimit) -> int:
+def release(limit: RequiredLimit) -> None:
     """Take the isolation of 'verbund quarantine' away."""
-    return _run("quarantine", limit, {"release": "yes"})[0]
+    raise typer.Exit(_run("quarantine", limit, {"release": "yes"})[0])
 
 
 def _run(name: str, limit: str | None, data: dict[str, str] | None = None) -> tuple[ExitCode, dict[str, FleetResult]]:

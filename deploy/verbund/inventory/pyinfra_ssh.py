@@ -233,8 +233,9 @@ def _plain_keys(path: Path) -> paramiko.HostKeys:
         if line.strip() and not line.startswith(("#", "@")):
             with contextlib.suppress(paramiko.hostkeys.InvalidHostKey):
                 entry = paramiko.hostkeys.HostKeyEntry.from_line(line)
-                for name in entry.hostnames if entry is not None and entry.key is not None else ():
-                    keys.add(name, entry.key.get_name(), entry.key)
+                if entry is not None and entry.key is not None:
+                    for name in entry.hostnames:
+                        keys.add(name, entry.key.get_name(), entry.key)
     return keys
 
 
