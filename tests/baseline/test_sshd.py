@@ -198,7 +198,7 @@ def test_running_sshd_has_read_its_configuration(host):
 
 @pytest.mark.control("VB-SSH-015")
 def test_accounts_cannot_weaken_their_session(host):
-    """Files in a home directory set no environment and run nothing at login, and count only if nobody else can write."""
+    """Files in a home directory set no environment and run nothing at login, and are nobody else's to write."""
     wanted = {"permituserenvironment": "no", "permituserrc": "no", "strictmodes": "yes", "ignorerhosts": "yes"}
     problems = _differences(_effective(host), wanted)
     assert not problems, "; ".join(problems)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from verbund import intent as intents
-from verbund.lab import Lab, LabHost
+from verbund.lab import Lab, lab_hosts
 from verbund.rollout import Runs
 from verbund.rollout.fleet import Deploy
 
@@ -36,7 +36,7 @@ def project(tmp_path_factory):
     lab = Lab(root / ".verbund")
     try:
         # The gateway is what the server's cable leads to.
-        lab.up([LabHost.from_intent(host) for host in intent.select(f"{SERVER},gse-gw1")], "container")
+        lab.up(lab_hosts(intent, intent.select(f"{SERVER},gse-gw1")), "container")
         results = Deploy(root, root / ".verbund", "enrol", hosts, {}).run(lambda *_: None)
         assert {result.event for result in results.values()} == {"changed"}
         yield root

@@ -16,7 +16,7 @@ import pytest
 
 from verbund import intent as intents
 from verbund.errors import UnreachableError
-from verbund.lab import Lab, LabHost
+from verbund.lab import Lab, lab_hosts
 from verbund.rollout.fleet import Deploy
 
 pytestmark = pytest.mark.lab
@@ -38,7 +38,7 @@ class School:
         intent = intents.load(root / "inventory")
         self.hosts = intent.select(f"{SERVER},{CLIENT}")
         # The gateway is what the others' cables lead to; it stays bare.
-        self.machines = [LabHost.from_intent(host) for host in intent.select(f"{SERVER},{CLIENT},gse-gw1")]
+        self.machines = lab_hosts(intent, intent.select(f"{SERVER},{CLIENT},gse-gw1"))
 
     def deploy(self, name: str, *hosts: str, **data: str) -> dict[str, tuple[str, str]]:
         chosen = [host for host in self.hosts if not hosts or host.name in hosts]

@@ -31,7 +31,8 @@ from verbund.errors import ExitCode, UsageError, VerbundError
 
 if TYPE_CHECKING:
     from verbund.baseline.session import Limits
-    from verbund.baseline.target import Deviation, Target
+    from verbund.baseline.target import Target
+    from verbund.intent import Deviation
 
 MAX_ROUNDS = 50
 """Batches asked of one host at most; what is then still missing is not evaluated.

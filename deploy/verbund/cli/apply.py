@@ -90,7 +90,7 @@ def apply(
         application = rerun(project.root, runs, intent, runs.load(resume), options, verify, watcher)
     else:
         application = Application.new(
-            project.root, runs, intent, select(intent, limit, terms), options, verify, watcher
+            project.root, runs, intent, select(intent, limit, terms, project), options, verify, watcher
         )
     output.print(
         f"run {application.record.id}: {len(application.hosts)} hosts in {len(application.record.waves)} waves, "
@@ -103,20 +103,22 @@ def apply(
     raise typer.Exit(code)
 
 
-def select(intent: Intent, limit: str | None, terms: Sequence[str]) -> list[Host]:
+def select(intent: Intent, limit: str | None, terms: Sequence[str], project: Project) -> list[Host]:
     """Hosts that match the limit and every further term, in the order of the intent.
 
     Args:
         intent: the loaded intent.
         limit: as ``intent.select`` understands it; None is all.
         terms: like ``site:grundschule``; each narrows the selection.
+        project: whose running lab the term ``lab`` means.
 
     Raises:
         UsageError: something is unknown, or together they select nothing.
     """
     from verbund.errors import UsageError
+    from verbund.inventory.connection import Connections
 
-    hosts = intent.select(limit)
+    hosts = intent.select(limit, {"lab": Connections.load(project.state).lab})
     for term in terms:
         names = {host.name for host in intent.select(term)}
         hosts = [host for host in hosts if host.name in names]
@@ -172,16 +174,16 @@ def verified(
 
     from verbund.baseline.target import targets_from_intent
     from verbund.baseline.verify import Interrupted, Verification, counts, store
+    from verbund.inventory.connection import Connections
 
     def told(step: Step) -> None:
         found = ", ".join(f"{number} {verdict.value}" for verdict, number in sorted(counts(step.result).items()))
         note(f"{step.result.host} ({step.done}/{step.total}): {step.result.error or found}")
 
     today = datetime.now(UTC).astimezone().date()
-    limit = ",".join(host.name for host in hosts)
     verification = Verification(
         root=project.root,
-        targets=targets_from_intent(intent, limit, project.state / "lab" / "connections.json"),
+        targets=targets_from_intent(intent, hosts, Connections.load(project.state).variables(intent, hosts)),
         release=intent.standard.release,
         deviations={host.name: intent.deviations_for(host, today) for host in hosts},
         state=project.state,

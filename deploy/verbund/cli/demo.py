@@ -106,13 +106,13 @@ def _run(  # noqa: PLR0917 - the things the stages work on
 ) -> tuple[Results, str]:
     from verbund.cli.apply import verified
     from verbund.errors import ExitCode, VerbundError
-    from verbund.lab import LabHost
+    from verbund.lab import lab_hosts
     from verbund.report import write_report
     from verbund.rollout import Application, Options, Runs
     from verbund.rollout.fleet import Deploy, exit_code
 
     stages.begin("starting the hosts")
-    lab.up([LabHost.from_intent(host) for host in hosts], driver.value, note=stages.note)
+    lab.up(lab_hosts(intent, hosts), driver.value, note=stages.note)
 
     stages.begin("enrolling them")
     deploy = Deploy(project.root, project.state, "enrol", hosts, {})

@@ -78,11 +78,12 @@ def release(limit: RequiredLimit) -> None:
 
 def _run(name: str, limit: str | None, data: dict[str, str] | None = None) -> tuple[ExitCode, dict[str, FleetResult]]:
     from verbund import intent
+    from verbund.inventory.connection import Connections
     from verbund.project import Project
     from verbund.rollout.fleet import GOOD, Deploy, exit_code
 
     project = Project.find()
-    hosts = intent.load(project.inventory).select(limit)
+    hosts = intent.load(project.inventory).select(limit, {"lab": Connections.load(project.state).lab})
     deploy = Deploy(project.root, project.state, name, hosts, data or {})
     seen: set[str] = set()
     results = deploy.run(_Lines(len(hosts), seen))

@@ -56,10 +56,11 @@ def up(
     from verbund.cli.console import Stages
     from verbund.errors import UsageError
     from verbund.intent import load
-    from verbund.lab import LabHost
+    from verbund.lab import lab_hosts
     from verbund.project import Project
 
-    hosts = [LabHost.from_intent(host) for host in load(Project.find().inventory).select(limit)]
+    intent = load(Project.find().inventory)
+    hosts = lab_hosts(intent, intent.select(limit))
     if not hosts:
         raise UsageError("no host is selected", "see the hosts with: ansible-inventory --graph")
     most = {DriverChoice.CONTAINER: 200}.get(driver, 12)

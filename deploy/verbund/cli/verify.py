@@ -57,17 +57,20 @@ def verify(
     from verbund.baseline.verify import Interrupted, Verification, exit_code, store
     from verbund.cli.console import errors, output, safe
     from verbund.intent import load
+    from verbund.inventory.connection import Connections
     from verbund.project import Project
 
     project = Project.find()
     intent = load(project.inventory)
-    targets = targets_from_intent(intent, limit, project.state / "lab" / "connections.json")
+    connections = Connections.load(project.state)
+    hosts = intent.select(limit, {"lab": connections.lab})
+    targets = targets_from_intent(intent, hosts, connections.variables(intent, hosts))
     today = datetime.now(UTC).date()
     verification = Verification(
         root=project.root,
         targets=targets,
         release=intent.standard.release,
-        deviations={host.name: intent.deviations_for(host, today) for host in intent.select(limit)},
+        deviations={host.name: intent.deviations_for(host, today) for host in hosts},
         state=project.state,
         command=" ".join(["verbund", *sys.argv[1:]]),
         workers=workers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -166,12 +166,13 @@ class Intent:
             raise UsageError(f"there is no host '{name}'", nearest(name, self._by_name))
         return host
 
-    def select(self, limit: str | None) -> list[Host]:
+    def select(self, limit: str | None, groups: Mapping[str, Collection[str]] | None = None) -> list[Host]:
         """Hosts that a limit names.
 
         Args:
             limit: ``a,b`` is a union, ``x&y`` an intersection; a term is a host name, a glob, or ``tenant:``,
                 ``site:``, ``room:``, ``profile:``, ``class:`` or ``zone:`` with a name (or glob). None means all hosts.
+            groups: further terms, each with the names of its hosts (``lab``: the hosts of a running lab).
 
         Raises:
             UsageError: a term matches nothing.
@@ -182,7 +183,12 @@ class Intent:
         for part in limit.split(","):
             names: set[str] | None = None
             for term in part.split("&"):
-                found = self._matching(term.strip())
+                group = (groups or {}).get(term.strip())
+                if group is not None and not group:
+                    raise UsageError(
+                        f"no host is in the group '{term.strip()}'", "is the lab up? see verbund lab status"
+                    )
+                found = self._matching(term.strip()) if group is None else set(group)
                 names = found if names is None else names & found
             chosen |= names or set()
         if not chosen:

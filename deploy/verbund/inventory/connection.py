@@ -16,10 +16,13 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from verbund.errors import UsageError
 from verbund.inventory.compile import write_atomically
+
+if TYPE_CHECKING:
+    from verbund.intent import Host, Intent
 
 ACCOUNT = "verbund"
 _HOST_CERTIFICATES = ",".join(f"ecdsa-sha2-nistp{bits}-cert-v01@openssh.com" for bits in (384, 256, 521))
@@ -183,6 +186,43 @@ class Connections:
             "ansible_ssh_private_key_file": str(self.identity(tenant)),
             "ansible_ssh_common_args": f"-F {_quoted(self.ssh_config(tenant))}",
         }
+
+    def variables(self, intent: Intent, hosts: Iterable[Host]) -> dict[str, dict[str, Any]]:
+        """What Ansible's variables have to say so that each host is reached: the lab's way, or the tenant's.
+
+        Writes the OpenSSH configuration of the tenants it needs.
+
+        Args:
+            intent: the loaded intent.
+            hosts: which of its hosts.
+        """
+        outside = [host for host in hosts if host.name not in self.lab]
+        self.prepare_tenants(intent, {host.tenant for host in outside})
+        return {name: dict(variables) for name, variables in self.lab.items()} | {
+            host.name: {"ansible_host": host.address, **self.tenant_vars(host.tenant)} for host in outside
+        }
+
+    def prepare_tenants(self, intent: Intent, tenants: Iterable[str]) -> None:
+        """Write the OpenSSH configuration of some tenants; see :meth:`prepare`.
+
+        Args:
+            intent: the loaded intent.
+            tenants: whose hosts.
+        """
+        gateways = {(host.tenant, host.site): host.name for host in intent.hosts if host.host_class == "gateway"}
+        for tenant in sorted(tenants):
+            self.prepare(
+                tenant,
+                [
+                    (
+                        host.name,
+                        host.address,
+                        None if host.host_class == "gateway" else gateways.get((tenant, host.site)),
+                    )
+                    for host in intent.hosts
+                    if host.tenant == tenant
+                ],
+            )
 
     def prepare(self, tenant: str, hosts: Iterable[tuple[str, str, str | None]]) -> None:
         """Write the tenant's OpenSSH configuration and trust its host CA; unchanged files stay untouched.

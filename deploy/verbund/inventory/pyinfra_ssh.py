@@ -59,7 +59,7 @@ def groups(intent: Intent, state: Path, limit: str | None = None) -> dict[str, l
     """
     prepare()
     connections = Connections.load(state)
-    selected = intent.select(limit)
+    selected = intent.select(limit, {"lab": connections.lab})
     write_ssh_config(intent, connections, {host.tenant for host in selected})
     routes = {host.name: connections.route(host.name, host.tenant, host.address) for host in selected}
     pinned = _pin(state, routes)
@@ -90,17 +90,9 @@ def write_ssh_config(intent: Intent, connections: Connections, tenants: set[str]
         connections: where to write.
         tenants: whose hosts.
     """
-    gateways = {(host.tenant, host.site): host.name for host in intent.hosts if host.host_class == "gateway"}
-    for tenant in sorted(tenants):
+    for tenant in tenants:
         TenantKeys.ensure(connections.state, tenant)
-        connections.prepare(
-            tenant,
-            [
-                (host.name, host.address, None if host.host_class == "gateway" else gateways.get((tenant, host.site)))
-                for host in intent.hosts
-                if host.tenant == tenant
-            ],
-        )
+    connections.prepare_tenants(intent, tenants)
 
 
 def prepare() -> None:

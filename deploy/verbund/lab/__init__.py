@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from verbund.lab.hosts import LabHost
+from verbund.lab.hosts import LabHost, lab_hosts
 from verbund.lab.lab import HostStatus, Lab
 
-__all__ = ["HostStatus", "Lab", "LabHost"]
+__all__ = ["HostStatus", "Lab", "LabHost", "lab_hosts"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Access:
         port: loopback port that leads to its sshd.
         enrolled: log in as the automation with a certificate, or as root with the bootstrap key.
         host_key: its public host key.
+        variables: Ansible variables that hold in the lab instead of the intent's.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Access:
     port: int
     enrolled: bool
     host_key: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write(directory: Path, hosts: Iterable[Access], keys: Mapping[str, TenantKeys]) -> None:
@@ -103,6 +105,7 @@ def connections(directory: Path, hosts: Iterable[Access], keys: Mapping[str, Ten
                 "ansible_ssh_private_key_file": str(key),
                 "ansible_ssh_common_args": f"-F {_shell(directory / 'ssh_config')} -o HostKeyAlias={host.name}",
                 "firewall_extra_management_sources": [f"{CONTROLLER}/32"],
+                **host.variables,
             }
         }
     return {"hosts": result}

@@ -45,7 +45,6 @@ class Containers:
     """
 
     machine = False
-    online = False
 
     def __init__(self, directory: Path, lab: LabState, image: Image) -> None:
         self._directory = directory

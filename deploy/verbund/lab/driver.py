@@ -17,9 +17,6 @@ class Driver(Protocol):
     machine: bool
     """Whether its hosts are machines with a kernel of their own."""
 
-    online: bool
-    """Whether the management network leads to the world."""
-
     def management_address(self, state: HostState) -> str:
         """The host's address in the management network."""
         ...

@@ -9,11 +9,14 @@ import ipaddress
 import re
 import tarfile
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from verbund.errors import UsageError
+
+if TYPE_CHECKING:
+    from verbund.intent import Host, Intent
 
 MANAGEMENT = ipaddress.IPv4Network("192.0.2.0/24")
 """The lab's management network (RFC 5737 TEST-NET-1: no real network can clash with it)."""
@@ -22,45 +25,9 @@ CONTROLLER = "192.0.2.2"
 """Where a lab host sees the controller come from."""
 
 SITE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-"""What a host reaches through its site's gateway (RFC 1918); everything else leaves through the management network."""
+"""What a host reaches through its site's gateway (RFC 1918)."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-
-
-class IntentHost(Protocol):
-    """The attributes of ``verbund.intent.Host`` that the lab reads."""
-
-    @property
-    def name(self) -> str:  # noqa: D102 - see verbund.intent.Host
-        ...
-
-    @property
-    def tenant(self) -> str:  # noqa: D102 - see verbund.intent.Host
-        ...
-
-    @property
-    def site(self) -> str:  # noqa: D102 - see verbund.intent.Host
-        ...
-
-    @property
-    def host_class(self) -> str:  # noqa: D102 - see verbund.intent.Host
-        ...
-
-    @property
-    def zone(self) -> str:  # noqa: D102 - see verbund.intent.Host
-        ...
-
-    @property
-    def address(self) -> str:  # noqa: D102 - see verbund.intent.Host
-        ...
-
-    @property
-    def prefix_length(self) -> int:  # noqa: D102 - see verbund.intent.Host
-        ...
-
-    @property
-    def gateway(self) -> str:  # noqa: D102 - see verbund.intent.Host
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +43,7 @@ class LabHost:
         zone: name of the zone.
         tenant: whose keys it trusts.
         site: hosts of one site are cabled to that site's gateway.
+        variables: Ansible variables that hold in the lab instead of the intent's.
     """
 
     name: str
@@ -86,15 +54,22 @@ class LabHost:
     zone: str | None = None
     tenant: str = "lab"
     site: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise UsageError(f"{self.name!r} is not a host name", "small letters, digits and -, at most 63")
 
     @classmethod
-    def from_intent(cls, host: IntentHost) -> LabHost:
-        """A lab host like a host of the intent."""
+    def from_intent(cls, host: Host, variables: Mapping[str, Any] | None = None) -> LabHost:
+        """A lab host like a host of the intent.
+
+        Args:
+            host: the host.
+            variables: what is different in the lab, see :func:`lab_hosts`.
+        """
         return cls(
+            variables=variables or {},
             name=host.name,
             host_class=host.host_class,
             address=host.address,
@@ -113,6 +88,37 @@ class LabHost:
     def as_json(self) -> dict[str, Any]:
         """Plain data for the lab's state file."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+def lab_hosts(intent: Intent, hosts: Collection[Host]) -> list[LabHost]:
+    """Hosts of the intent as they are in a lab that holds just them.
+
+    Args:
+        intent: the loaded intent.
+        hosts: which of its hosts.
+    """
+    inside = {host.address for host in hosts}
+    sites = {(host.tenant, host.site) for host in hosts if host.host_class == "gateway"}
+    inside |= {host.gateway for host in hosts if host.gateway and (host.tenant, host.site) in sites}
+    return [LabHost.from_intent(host, _without_the_outside(intent.variables(host), inside)) for host in hosts]
+
+
+def _without_the_outside(variables: Mapping[str, Any], inside: Collection[str]) -> dict[str, Any]:
+    """What a host's variables have to say in the lab, where only the lab's own hosts exist.
+
+    Log and time servers outside of the lab (the data centre's, the internet's) are left out; a gateway without any time
+    server declares its own clock to be the time of the site.
+
+    Args:
+        variables: the host's variables as the intent has them.
+        inside: addresses that exist in the lab, gateway legs included.
+    """
+    logs = [address for address in variables.get("verbund_log_servers", ()) if address in inside]
+    times = [address for address in variables.get("verbund_time_servers", ()) if address in inside]
+    result: dict[str, Any] = {"verbund_log_servers": logs, "verbund_time_servers": times, "time_upstream_servers": []}
+    if not logs:
+        result["verbund_log_server_names"] = []
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +184,6 @@ class Seed:
         hosts: all hosts of the lab, for the gateway's addresses and /etc/hosts.
         lab: id of the lab.
         management: address in the management network.
-        online: whether the management network leads to the world (it does for virtual machines).
         machine: True for a virtual machine: ports are named by MAC address and the disk is in fstab.
         host_key: private SSH host key.
         host_key_public: its public half.
@@ -189,7 +194,6 @@ class Seed:
     hosts: Sequence[LabHost]
     lab: str
     management: str
-    online: bool
     machine: bool
     host_key: str
     host_key_public: str
@@ -232,8 +236,6 @@ class Seed:
                 )
         if self.machine:
             files["etc/fstab"] = ("/dev/vda / ext4 rw,relatime,errors=remount-ro 0 1\n", 0o644)
-        if self.online:
-            files["etc/resolv.conf"] = ("nameserver 192.0.2.3\n", 0o644)
         for name, text in self._network().items():
             files[f"etc/systemd/network/{name}"] = (text, 0o644)
         return files
@@ -249,9 +251,10 @@ class Seed:
 
     def _network(self) -> dict[str, str]:
         ports = ["eth0"]
-        management = f"[Network]\nAddress={self.management}/{MANAGEMENT.prefixlen}\n"
-        management += f"Gateway={CONTROLLER}\n" if self.online else ""
-        files = {"10-eth0.network": f"[Match]\nName=eth0\n\n{management}LinkLocalAddressing=no\nIPv6AcceptRA=no\n"}
+        files = {
+            "10-eth0.network": f"[Match]\nName=eth0\n\n[Network]\nAddress={self.management}/{MANAGEMENT.prefixlen}\n"
+            "LinkLocalAddressing=no\nIPv6AcceptRA=no\n"
+        }
         host = self.host
         own = [cable for cable in cables(self.hosts) if cable.gateway == host.name]
         if host.host_class == "gateway" and host.address:
@@ -259,12 +262,15 @@ class Seed:
             for other in sorted(self.hosts, key=lambda other: other.name):
                 if other.gateway and other.zone and any(cable.host == other.name for cable in own):
                     zones.setdefault(other.zone, f"{other.gateway}/{other.prefix_length}")
+            # What is not in the lab does not exist: no packet for the real networks behind the intent's addresses
+            # finds its way out of the lab.
+            nowhere = "".join(f"\n[Route]\nDestination={network}\nType=unreachable\n" for network in SITE_NETWORKS)
             for zone, address in zones.items():
                 bridge = bridge_name(zone)
                 files[f"20-{bridge}.netdev"] = f"[NetDev]\nName={bridge}\nKind=bridge\n"
                 files[f"20-{bridge}.network"] = (
                     f"[Match]\nName={bridge}\n\n[Network]\nAddress={address}\nConfigureWithoutCarrier=yes\n"
-                    "IPv4Forwarding=yes\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
+                    f"IPv4Forwarding=yes\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n{nowhere}"
                 )
             for cable in own:
                 port = f"cable{cable.port}"

@@ -88,6 +88,13 @@ root=$1
 : > "$root/etc/machine-id"
 rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/var/lib/dbus/machine-id"
 rm -f "$root"/etc/apt/apt.conf.d/99mmdebstrap
+# As Debian's own installer writes them: each source names the key that signs it.
+while read -r kind uri suite components; do
+    [ "$kind" = deb ] || continue
+    printf 'Types: deb\\nURIs: %s\\nSuites: %s\\nComponents: %s\\n' "$uri" "$suite" "$components"
+    printf 'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\\n\\n'
+done < "$root/etc/apt/sources.list" > "$root/etc/apt/sources.list.d/debian.sources"
+rm "$root/etc/apt/sources.list"
 install -D -m 755 "$VERBUND_RECIPE/warm-up" "$root/usr/lib/verbund-lab/warm-up"
 echo "PS1='\\\\h:\\\\w\\\\$ '" >> "$root/root/.bashrc"
 install -m 644 "$VERBUND_RECIPE/verbund-lab-seed.service" "$root/etc/systemd/system/"
@@ -325,6 +332,8 @@ def _build(image: Image, suite: str, names: list[str], sources: list[str], note:
             "mmdebstrap",
             "--variant=minbase",
             "--mode=root",
+            # A host that has never read its package lists cannot say whether an update is pending.
+            "--skip=cleanup/apt/lists",
             f"--keyring={keyring}",
             f"--include={','.join(names)}",
             '--customize-hook=sh "$VERBUND_RECIPE/customize" "$1"',

@@ -430,7 +430,6 @@ class Lab:
             hosts=everything,
             lab=lab.id,
             management=runner.management_address(state),
-            online=runner.online,
             machine=runner.machine,
             host_key=host_key.read_text(encoding="utf-8"),
             host_key_public=public,
@@ -449,6 +448,7 @@ class Lab:
                 port=state.port,
                 enrolled=state.enrolled,
                 host_key=(self.directory / "hosts" / name / "ssh_host_ecdsa_key.pub").read_text(encoding="utf-8"),
+                variables=state.host.variables,
             )
             for name, state in lab.hosts.items()
         ]

@@ -37,7 +37,6 @@ class VirtualMachines:
     """
 
     machine = True
-    online = True
 
     def __init__(self, directory: Path, lab: LabState, image: Image, memory: int = 1024) -> None:
         self._directory = directory
@@ -135,8 +134,8 @@ class VirtualMachines:
             f"logfile={place}/console.log,logappend=on"),
             "-serial", "chardev:console",
             "-qmp", f"unix:{place}/qmp.sock,server=on,wait=off",
-            "-netdev", (f"user,id=eth0,ipv6=off,net={MANAGEMENT},host={CONTROLLER},dns=192.0.2.3,dhcpstart={ADDRESS},"
-            f"hostfwd=tcp:127.0.0.1:{state.port}-{ADDRESS}:22"),
+            "-netdev", (f"user,id=eth0,restrict=on,ipv6=off,net={MANAGEMENT},host={CONTROLLER},dns=192.0.2.3,"
+            f"dhcpstart={ADDRESS},hostfwd=tcp:127.0.0.1:{state.port}-{ADDRESS}:22"),
             "-device", f"virtio-net-pci,netdev=eth0,mac={mac(self._lab.id, name, 'eth0')}",
         ]  # fmt: skip
         ports = [(f"cable{cable.port}", cable.host, "gateway", "host") for cable in cables if cable.gateway == name]

@@ -23,7 +23,7 @@ from verbund.baseline.junit import junit
 from verbund.baseline.plan import Plan
 from verbund.baseline.results import HostResult, Results, Verdict
 from verbund.baseline.session import Limits
-from verbund.baseline.target import Target, connection_overlay, targets_from_intent
+from verbund.baseline.target import Target, targets_from_intent
 from verbund.baseline.verify import Interrupted, exit_code, store
 from verbund.errors import ExitCode, InputError, UsageError
 
@@ -387,27 +387,13 @@ def test_targets_come_from_the_intent_and_the_lab(tmp_path):
         address: str = "10.0.0.1"
 
     class View:
-        def select(self, limit):
-            return [Host("a"), Host("b")]
-
         def variables(self, host):
             return {"ansible_host": host.address, "sshd_port": 1}
 
-    connections = tmp_path / "connections.json"
-    connections.write_text(json.dumps({"hosts": {"a": {"vars": {"ansible_host": "127.0.0.1", "ansible_port": 4}}}}))
-    a, b = targets_from_intent(View(), None, connections)
-    assert (a.variables["ansible_host"], a.variables["ansible_port"]) == ("127.0.0.1", 4)
-    assert b.variables == {
-        "ansible_host": "10.0.0.1",
-        "sshd_port": 1,
-        "verbund_host_class": "server",
-        "verbund_profile": "p",
-    }
-    assert connection_overlay(tmp_path / "none.json") == {}
-    for broken in ("", "[]", '{"hosts": {"a": 1}}', '{"hosts": []}'):
-        connections.write_text(broken)
-        with pytest.raises(UsageError, match=r"connections\.json"):
-            connection_overlay(connections)
+    lab = {"a": {"ansible_host": "127.0.0.1", "ansible_port": 4}}
+    a, b = targets_from_intent(View(), [Host("a"), Host("b")], lab)
+    assert a.variables == {"ansible_host": "127.0.0.1", "ansible_port": 4, "sshd_port": 1}
+    assert b.variables == {"ansible_host": "10.0.0.1", "sshd_port": 1}
 
 
 def test_the_same_checks_run_with_plain_pytest(tiny):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verbund.errors import UsageError
-from verbund.lab.hosts import LabHost, Seed, bridge_name, cables, mac
+from verbund.lab.hosts import LabHost, Seed, bridge_name, cables, lab_hosts, mac
 
 GATEWAY = LabHost("gse-gw1", "gateway", "10.1.0.1", 24, "10.1.0.1", "management", "musterstadt", "gse")
 SERVER = LabHost("gse-srv1", "server", "10.1.1.10", 24, "10.1.1.1", "server", "musterstadt", "gse")
@@ -20,9 +20,9 @@ ELSEWHERE = LabHost("ndf-srv1", "server", "10.9.1.10", 24, "10.9.1.1", "server",
 SITE = [GATEWAY, SERVER, CLIENT1, CLIENT2, ELSEWHERE]
 
 
-def seed(host, hosts=SITE, machine=True, online=True):
+def seed(host, hosts=SITE, machine=True):
     return Seed(
-        host=host, hosts=hosts, lab="0011aabb", management="192.0.2.15", online=online, machine=machine,
+        host=host, hosts=hosts, lab="0011aabb", management="192.0.2.15", machine=machine,
         host_key="PRIVATE", host_key_public="ecdsa-sha2-nistp256 PUB", bootstrap="ecdsa-sha2-nistp256 BOOT",
     )  # fmt: skip
 
@@ -62,14 +62,41 @@ def test_the_gateway_bridges_the_hosts_of_a_zone_and_has_its_address_there():
     assert "Bridge=z-server" in files["etc/systemd/network/30-cable2.network"]
 
 
-def test_a_host_reaches_its_site_through_the_gateway_and_the_rest_through_eth0():
+def test_a_host_reaches_its_site_through_the_gateway():
     files = {name: text for name, (text, _) in seed(CLIENT1).files().items()}
     site = files["etc/systemd/network/20-site0.network"]
     assert "Address=10.1.4.10/22" in site
     assert site.count("Gateway=10.1.4.1") == 3
     assert "0.0.0.0/0" not in site
-    assert "Gateway=192.0.2.2" in files["etc/systemd/network/10-eth0.network"]
-    assert "Gateway" not in seed(CLIENT1, online=False).files()["etc/systemd/network/10-eth0.network"][0]
+    assert "Gateway" not in files["etc/systemd/network/10-eth0.network"]
+
+
+def test_no_packet_leaves_the_lab():
+    gateway = {name: text for name, (text, _) in seed(GATEWAY).files().items()}
+    assert gateway["etc/systemd/network/20-z-server.network"].count("Type=unreachable") == 3
+    assert "Gateway" not in "".join(gateway.values())
+
+
+def test_services_outside_of_the_lab_are_left_out():
+    variables = {"verbund_log_servers": ["10.0.12.4"], "verbund_time_servers": ["10.1.4.1", "10.0.4.4"]}
+    host = SimpleNamespace(
+        name="gse-r101-pc01", tenant="musterstadt", site="gse", host_class="client", zone="pupils",
+        address="10.1.4.10", prefix_length=22, gateway="10.1.4.1",
+    )  # fmt: skip
+    router = SimpleNamespace(
+        name="gse-gw1", tenant="musterstadt", site="gse", host_class="gateway", zone="server",
+        address="10.1.1.1", prefix_length=24, gateway="10.1.1.1",
+    )  # fmt: skip
+    intent = SimpleNamespace(variables=lambda _: variables)
+    with_gateway, _ = lab_hosts(intent, [host, router])
+    assert with_gateway.variables == {
+        "verbund_log_servers": [],
+        "verbund_log_server_names": [],
+        "verbund_time_servers": ["10.1.4.1"],
+        "time_upstream_servers": [],
+    }
+    (alone,) = lab_hosts(intent, [host])
+    assert alone.variables["verbund_time_servers"] == []
 
 
 def test_ports_of_a_machine_are_named_by_their_mac_address():
