@@ -148,8 +148,9 @@ class TestCommandLine:
         )
         intent = SimpleNamespace(
             standard=SimpleNamespace(release="2026.1", profiles={"p1": None}),
-            select=lambda limit: [host] if limit is None else [],
+            select=lambda limit, groups: [host] if limit is None else [],
             variables=lambda host: {"ansible_connection": "local"},
+            hosts=[host],
             deviations_for=lambda host, on: {},
         )
         monkeypatch.setattr("verbund.intent.load", lambda inventory, tenants=None: intent, raising=False)
