@@ -696,7 +696,9 @@ def apply_units(plan: UnitPlan) -> None:
         names = plan.verbs.get(verb)
         if not names:
             continue
-        status, output = run(["systemctl", verb, "--", *names])
+        # Enabling and disabling only set links for the next boot; a reload would cost a slow host seconds for nothing.
+        reload = ["--no-reload"] if verb in {"enable", "disable"} else []
+        status, output = run(["systemctl", verb, *reload, "--", *names])
         if status:
             raise StateError(
                 f"systemctl {verb} {' '.join(names)} failed:\n{_tail(output)}\n"
@@ -999,7 +1001,7 @@ class State:
             for change in changes:
                 apply_change(change)
             self._run_all(self.params["validate"], "The new configuration is not valid")
-            if units.verbs or units.reload_needed or any(c.path.startswith(UNIT_DIRECTORIES) for c in changes):
+            if units.reload_needed or any(c.path.startswith(UNIT_DIRECTORIES) for c in changes):
                 run(["systemctl", "daemon-reload"])
             apply_units(units)
             if activate:
