@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from pyinfra import host
 
-from verbund.inventory.compile import write_atomically
+from verbund.files import write_atomically
 from verbund.inventory.pyinfra_ssh import project, read_bounded, sections, tell
 from verbund.rollout import facts
 

@@ -16,7 +16,7 @@ from verbund.baseline.bundle import Answer, Bundle, EvidenceError
 from verbund.baseline.controls import Control, Entry, require_controls
 from verbund.baseline.evaluate import Evaluation, Outcome, role_defaults, with_checks
 from verbund.baseline.fleet import Fleet, Visit
-from verbund.baseline.junit import junit
+from verbund.baseline.junit import write_junit
 from verbund.baseline.plan import Plan
 from verbund.baseline.results import (
     ControlResult,
@@ -293,9 +293,7 @@ def store(results: Results, directory: Path) -> Path:
     results.write(path)
     results.write(directory / "latest.json")
     for name in (f"{results.run.id}.junit.xml", "junit.xml"):
-        part = directory / f"{name}.part"
-        part.write_bytes(junit(results))
-        part.replace(directory / name)
+        write_junit(results, directory / name)
     return path
 
 

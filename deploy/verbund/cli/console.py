@@ -8,16 +8,18 @@ import time
 from rich.console import Console
 from rich.text import Text
 
+from verbund.text import clean
+
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
-_CONTROL_CHARACTERS = dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "�")
-del _CONTROL_CHARACTERS[10], _CONTROL_CHARACTERS[9]
+LONGEST = 100_000
+"""Characters of one message that are shown; a host may send more."""
 
 
 def safe(text: str) -> str:
-    """Text that came from a host or a file, made harmless for a terminal (no escapes, no bidi marks, no markup)."""
-    return text.translate(_CONTROL_CHARACTERS)
+    """Text that came from a host or a file, made harmless for a terminal (no escapes, no marks that turn lines)."""
+    return clean(text, LONGEST)
 
 
 class Stages:

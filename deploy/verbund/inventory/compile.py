@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import verbund
+from verbund.files import write_atomically
 
 if TYPE_CHECKING:
     from verbund.intent import Host, Intent
@@ -164,29 +164,6 @@ def compiled(
     write_atomically(path, json.dumps(packed, separators=(",", ":")))
     _prune(path.parent)
     return _unpack(packed)
-
-
-def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write a file so that a reader or a crash sees the old or the new content, never half of it.
-
-    Args:
-        path: the file; missing directories are made, readable by the owner only.
-        text: the content.
-        mode: permission bits of the file.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _pack(intent: Intent) -> dict[str, Any]:

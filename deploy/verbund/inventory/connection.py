@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verbund.errors import UsageError
-from verbund.inventory.compile import write_atomically
+from verbund.files import write_atomically
 
 if TYPE_CHECKING:
     from verbund.intent import Host, Intent

@@ -26,7 +26,7 @@ from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped,unused-i
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 
-from verbund.inventory.compile import write_atomically
+from verbund.files import write_atomically
 from verbund.inventory.connection import ACCOUNT, Bootstrap, Connections, Route
 from verbund.pki import TenantKeys
 from verbund.project import Project

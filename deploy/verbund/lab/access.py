@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from verbund.files import write_atomically
 from verbund.lab.hosts import CONTROLLER
 from verbund.pki import KnownHost, TenantKeys, render_known_hosts
-from verbund.pki.files import write_public
 
 HOST_KEY_ALGORITHMS = (
     "ecdsa-sha2-nistp256-cert-v01@openssh.com,ecdsa-sha2-nistp384-cert-v01@openssh.com,"
@@ -56,9 +56,11 @@ def write(directory: Path, hosts: Iterable[Access], keys: Mapping[str, TenantKey
     }
     # paramiko knows neither HostKeyAlias nor authorities: it looks for [address]:port and a plain key.
     pinned = [KnownHost([host.name, f"[127.0.0.1]:{host.port}"], host.host_key) for host in ordered]
-    write_public(directory / "known_hosts", render_known_hosts(vouched, pinned))
-    write_public(directory / "ssh_config", ssh_config(directory, ordered, keys))
-    write_public(directory / "connections.json", json.dumps(connections(directory, ordered, keys), indent=1) + "\n")
+    write_atomically(directory / "known_hosts", render_known_hosts(vouched, pinned), 0o644)
+    write_atomically(directory / "ssh_config", ssh_config(directory, ordered, keys), 0o644)
+    write_atomically(
+        directory / "connections.json", json.dumps(connections(directory, ordered, keys), indent=1) + "\n", 0o644
+    )
 
 
 def ssh_config(directory: Path, hosts: Iterable[Access], keys: Mapping[str, TenantKeys]) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from verbund.errors import UnreachableError, UsageError, VerbundError
+from verbund.files import private_directory
 from verbund.lab import access, image
 from verbund.lab.container import Containers
 from verbund.lab.hosts import LabHost, Seed, cables
@@ -25,7 +26,6 @@ from verbund.lab.state import HostState, LabState, end, locked, marked
 from verbund.lab.tools import search_path
 from verbund.lab.vm import VirtualMachines
 from verbund.pki import TenantKeys, generate_ssh_key
-from verbund.pki.files import private_directory
 
 if TYPE_CHECKING:
     from verbund.lab.driver import Driver

@@ -21,8 +21,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
 
 from verbund.errors import UsageError, VerbundError
+from verbund.files import private_directory, write_atomically
 from verbund.pki import tls
-from verbund.pki.files import private_directory, write_public
 
 AUTOMATION_PRINCIPAL = "verbund"
 """Whom the automation's certificate stands for; hosts list it in /etc/ssh/auth_principals/verbund."""
@@ -151,9 +151,8 @@ class TenantKeys:
         with self._locked():
             if not self._good(self.automation_certificate):
                 public = (self.directory / "automation.pub").read_text(encoding="utf-8")
-                write_public(
-                    self.automation_certificate, self.sign_user(public, [AUTOMATION_PRINCIPAL], validity) + "\n"
-                )
+                certificate = self.sign_user(public, [AUTOMATION_PRINCIPAL], validity)
+                write_atomically(self.automation_certificate, certificate + "\n", 0o644)
         return self.automation_certificate
 
     def issue_tls(

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from verbund.errors import VerbundError
-from verbund.pki.files import write_private, write_public
+from verbund.files import write_atomically
 
 AUTHORITY_DAYS = 3650
 """Validity of an authority: ten years, like the hardware it serves; it is replaced by a new tenant key set."""
@@ -73,8 +73,8 @@ def ensure_authority(directory: Path, tenant: str) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA384())
     )
-    write_private(key_path, _key_text(key))
-    write_public(certificate_path, certificate.public_bytes(serialization.Encoding.PEM).decode())
+    write_atomically(key_path, _key_text(key))
+    write_atomically(certificate_path, certificate.public_bytes(serialization.Encoding.PEM).decode(), 0o644)
 
 
 def issue(

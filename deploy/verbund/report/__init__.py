@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from verbund.baseline.junit import junit, write_junit
 from verbund.report.files import replace_bytes
-from verbund.report.junit import junit, write_junit
 from verbund.report.site import LANGUAGES, Site
 from verbund.report.summary import summarise
 from verbund.report.table import table

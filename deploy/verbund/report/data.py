@@ -13,7 +13,7 @@ from typing import Any
 
 from verbund.baseline.results import ControlResult, HostResult, RunInfo, Verdict
 from verbund.report.summary import Summary, light
-from verbund.report.text import clean, one_line
+from verbund.text import clean, one_line
 
 LETTERS = {
     Verdict.NOT_MET: "n",

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from verbund.errors import UsageError
+from verbund.files import write_atomically
 
 
 def replace_bytes(path: Path, content: bytes) -> None:
@@ -19,14 +19,9 @@ def replace_bytes(path: Path, content: bytes) -> None:
     Raises:
         UsageError: the directory or the file cannot be written.
     """
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
+        write_atomically(path, content, 0o644)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise UsageError(
             f"cannot write {path}: {error.strerror or error}", "name a directory you may write to with --output"
         ) from error

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from verbund.errors import UsageError
 from verbund.report.data import LETTERS, NAME, embed, encode
 from verbund.report.summary import ChangeKind, Light, Summary
-from verbund.report.text import one_line
+from verbund.text import one_line
 
 if TYPE_CHECKING:
     from verbund.baseline.results import Results, Verdict

@@ -8,7 +8,7 @@ import io
 from collections.abc import Mapping
 
 from verbund.baseline.results import Results, Verdict
-from verbund.report.text import cell
+from verbund.text import cell
 
 _LIMIT = 1000
 

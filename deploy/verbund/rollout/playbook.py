@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from verbund.errors import UsageError
-from verbund.inventory.compile import write_atomically
+from verbund.files import write_atomically
 from verbund.rollout.child import Signals, last_lines, start
 from verbund.rollout.record import Failure, HostOutcome, Outcome
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from verbund.errors import UsageError
-from verbund.inventory.compile import write_atomically
+from verbund.files import write_atomically
 
 
 class RunStatus(StrEnum):

@@ -169,7 +169,7 @@ class TestCommandLine:
         tiny.write()
         assert self.run("verify") == 1
         out, err = capfd.readouterr()
-        assert f"not met: {bad} h1: Rule 2: evil �[31m [bold]markup[/bold]" in out
+        assert f"not met: {bad} h1: Rule 2: evil ␛[31m [bold]markup[/bold]" in out
         assert "[1/1  0:00:" in err
         assert "1 met" in err
         written = {path.name.split("-")[-1] for path in (tiny.root / ".verbund" / "results").iterdir()}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verbund.report.text import cell, clean, one_line
+from verbund.text import cell, clean, one_line
 
 any_text = st.text(alphabet=st.characters(), max_size=60)
 
