@@ -87,7 +87,10 @@ CASES = {
     "two machines with one MAC address": (
         GSE,
         "{name: gw1, number: 1}]\nservers: [{name: srv1, number: 10}]",
-        "{name: gw1, number: 1, mac: '52:54:00:00:00:01'}]\nservers: [{name: srv1, number: 10, mac: '52:54:00:00:00:01'}]",
+        (
+            "{name: gw1, number: 1, mac: '52:54:00:00:00:01'}]\n"
+            "servers: [{name: srv1, number: 10, mac: '52:54:00:00:00:01'}]"
+        ),
         ("'52:54:00:00:00:01'", 2),
         "MAC address 52:54:00:00:00:01 of gse-srv1 belongs to gse-gw1",
         "every network card has its own",
