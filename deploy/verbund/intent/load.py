@@ -51,6 +51,7 @@ _STANDARD = Path(__file__).with_name("standard.yml")
 _TENANT6_LENGTH = 48
 _MAX_HOST_NAME = 63
 _SHOWN_KEY = 60
+_DIRECTORY_HINT = "it must be a directory that you may read and enter (chmod u+rx)"
 
 R = TypeVar("R", bound=BaseModel)
 Loc = tuple[str | int, ...]
@@ -138,7 +139,10 @@ class _Loader:
     def _all_directories(self) -> list[Path]:
         try:
             entries = sorted(self.inventory.iterdir())
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            self._file_problem(self.inventory, f"cannot be read: {error.strerror}", _DIRECTORY_HINT)
             return []
         return [
             path
@@ -183,7 +187,7 @@ class _Loader:
         except FileNotFoundError:
             return []
         except OSError as error:
-            self._file_problem(directory, f"cannot be read: {error.strerror}", "it must be a readable directory")
+            self._file_problem(directory, f"cannot be read: {error.strerror}", _DIRECTORY_HINT)
             return None
         return [
             path for path in entries if path.name[0] != "." and path.suffix != ".md" and not path.name.endswith("~")
@@ -203,15 +207,17 @@ class _Loader:
                 self._file_problem(path, "is not read: file names end in .yml here", hint)
         return files
 
-    def _nothing_is_overlooked(self, directory: Path) -> None:
-        """A file with a misspelt name would be left out without a word."""
-        for path in self._entries(directory) or ():
+    def _tenant_entries(self, directory: Path) -> set[str]:
+        """Names in a tenant's directory; one that is misspelt would be left out without a word."""
+        entries = self._entries(directory) or []
+        for path in entries:
             if path.name not in _TENANT_ENTRIES:
                 self._file_problem(
                     path,
                     "is not read: a tenant has tenant.yml, deviations.yml and sites/",
                     nearest(path.name, _TENANT_ENTRIES),
                 )
+        return {path.name for path in entries}
 
     def _procedures(self) -> dict[str, tuple[Procedure, Source]]:
         found: dict[str, tuple[Procedure, Source]] = {}
@@ -243,14 +249,13 @@ class _Loader:
         return False
 
     def _tenant(self, directory: Path, provider: Provider | None) -> CompiledTenant | None:
+        names = self._tenant_entries(directory)
         record, source = self._read(Tenant, directory / "tenant.yml")
-        self._nothing_is_overlooked(directory)
         paths = self._yaml_files(directory / "sites")
         sites = [(path, *self._read(Site, path)) for path in paths or ()]
         deviations: Deviations | None = None
-        path = directory / "deviations.yml"
-        if path.exists() or path.is_symlink():
-            deviations, deviation_source = self._read(Deviations, path)
+        if "deviations.yml" in names:
+            deviations, deviation_source = self._read(Deviations, directory / "deviations.yml")
         if record is None:
             return None
         if record.id != directory.name:

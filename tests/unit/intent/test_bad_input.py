@@ -571,6 +571,22 @@ def test_unreadable_file_as_the_system_reports_it(project, run, monkeypatch):
     assert "chmod u+r" in result.err
 
 
+@pytest.mark.parametrize("closed", ["inventory", "inventory/erkrath", "inventory/erkrath/sites"])
+def test_a_directory_that_may_not_be_listed(project, run, monkeypatch, closed):
+    real = Path.iterdir
+
+    def refuse(path):
+        if path == project / closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    result = run("check")
+    assert result.code == 2
+    assert f"{closed}: cannot be read: Permission denied" in result.err
+    assert "chmod u+rx" in result.err
+
+
 def test_directory_instead_of_a_file(project, run):
     Path(DEV).unlink()
     Path(DEV).mkdir()
