@@ -116,9 +116,9 @@ def test_waves_run_in_order_and_the_record_says_all(project):
 
 def test_a_failed_canary_stops_the_run_and_resume_does_what_is_left(project):
     (project / "srv1.broken").touch()
-    application, runs, seen = _new(project, waves="1,rest")
+    application, runs, seen = _new(project, waves="1,rest", hosts={"srv1", "gw1"})
     assert application.run() is ExitCode.FINDINGS
-    assert not (project / "pc1.first").exists()
+    assert not (project / "gw1.first").exists()
     (said,) = application.failures()
     assert "srv1: failed at 'Break where asked'" in said
     assert "no more paper" in said
