@@ -157,6 +157,10 @@ class _Stream:
                 raise _Broken("sent output without end")
         return frames
 
+    def waiting(self) -> int:
+        """How many bytes came behind the last frame, forgotten ones included."""
+        return self._dropped + len(self._buffer)
+
     def rest(self) -> bytes:
         """What came behind the last frame."""
         return bytes(self._buffer)
@@ -277,7 +281,7 @@ class Session:
                     for word, _, _ in frames:
                         _insist(word == "ready", "answered with garbage instead of starting our script")
                         ready[id(stream)] = True
-                    too_much = not frames and len(stream.rest()) > _PREAMBLE
+                    too_much = not frames and stream.waiting() > _PREAMBLE
                     _insist(not too_much, "answered with garbage instead of starting our script")
         except _Broken as error:
             reason = self._why(str(error))

@@ -73,6 +73,7 @@ def apply(
         raise UsageError(
             "no hosts are selected", "use --limit, --tenant, --site, --room or --profile; --all means every host"
         )
+    chosen_tags = known_tags(project, tags)
     intent = intents.load(project.inventory)
     runs = Runs(project.state / "runs")
     watcher = Terminal()
@@ -80,7 +81,7 @@ def apply(
     options = Options(
         limit=" & ".join([*([limit] if limit else []), *terms]) or None,
         waves=waves,
-        tags=tuple(part.strip() for part in (tags or "").split(",") if part.strip()),
+        tags=chosen_tags,
         check=check,
         verify=not no_verify,
         threshold=threshold,
@@ -101,6 +102,33 @@ def apply(
     code = application.run()
     tell_end(application, code)
     raise typer.Exit(code)
+
+
+def known_tags(project: Project, tags: str | None) -> tuple[str, ...]:
+    """The roles and controls that ``--tags`` names; Ansible would run nothing for an unknown one and call it good.
+
+    Args:
+        project: whose roles and controls there are.
+        tags: what was given, separated by commas; None where nothing was.
+
+    Raises:
+        UsageError: a tag is neither a role nor a control, or the option is empty.
+    """
+    if tags is None:
+        return ()
+    from verbund.baseline.controls import load_controls
+    from verbund.errors import UsageError
+    from verbund.intent.compile import nearest
+
+    chosen = tuple(part.strip() for part in tags.split(",") if part.strip())
+    if not chosen:
+        raise UsageError("--tags is empty", "write for example: --tags sshd,VB-FWL-001")
+    entries, _ = load_controls(project.roles)
+    known = {entry.role for entry in entries} | {entry.control.tag for entry in entries}
+    for tag in chosen:
+        if tag not in known:
+            raise UsageError(f"--tags: there is no role or control '{tag}'", nearest(tag, known))
+    return chosen
 
 
 def select(intent: Intent, limit: str | None, terms: Sequence[str], project: Project) -> list[Host]:

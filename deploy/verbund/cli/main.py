@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +15,8 @@ from typing import Annotated
 import typer
 
 from verbund import __version__
-from verbund.cli.console import errors
-from verbund.errors import VerbundError
+from verbund.cli.console import errors, safe
+from verbund.errors import ExitCode, VerbundError
 
 # Order of the help text: the way of a site from its file to the report.
 COMMAND_MODULES = ("intent", "lab", "fleet", "apply", "verify", "report", "demo")
@@ -33,8 +37,14 @@ def _version(value: bool) -> None:
 
 
 @app.callback(
-    epilog="Exit codes: 0 good, 1 findings, 2 usage or input error (nothing written or contacted), "
-    "3 something could not be reached.  Start with [bold]verbund check[/bold], then [bold]verbund lab up[/bold]."
+    epilog="The way of a site: [bold]verbund init[/bold] TOWN SITE --kind school, edit its file, "
+    "[bold]verbund check[/bold]. Try it here: [bold]verbund lab up[/bold] --limit HOST, then with --limit lab: "
+    "[bold]verbund enrol[/bold], [bold]apply[/bold], [bold]verify[/bold]; [bold]verbund report[/bold]. "
+    "Each command explains itself with --help.\n\n"
+    "--limit takes names, globs and tenant:T, site:S, room:R, profile:P, class:C, zone:Z, lab; "
+    "a,b means both, a&b what is in both.\n\n"
+    "Exit codes: 0 good, 1 findings, 2 usage or input error (nothing written or contacted), "
+    "3 something could not be reached."
 )
 def _root(
     project: Annotated[
@@ -48,8 +58,6 @@ def _root(
     """From one site file to a proven school: check the intent, roll it out, prove it, report it."""
     del version
     if project is not None:
-        import os
-
         os.environ["VERBUND_PROJECT"] = str(project.absolute())
 
 
@@ -63,8 +71,33 @@ def main(argv: list[str] | None = None) -> None:
     Args:
         argv: arguments without the program name; default ``sys.argv[1:]``.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or pipe that knows no umlauts gets "\xfc" instead of ending the command.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=argv, prog_name="verbund")
     except VerbundError as error:
-        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        errors.print(safe(str(error)), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        # Full disk, no right to write, no right to read: the system's own words say it best.
+        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        with contextlib.suppress(OSError):
+            message = (
+                f"{place}{error.strerror or error}\n    hint: check free space and the rights of file and directory"
+            )
+            errors.print(safe(message), markup=False, highlight=False, soft_wrap=True)
+        refused = isinstance(error, PermissionError) or error.errno == errno.EROFS
+        _leave(ExitCode.INPUT if refused else ExitCode.FINDINGS)
+
+
+def _leave(code: ExitCode) -> None:
+    """Exit; what a full or closed output still holds is given up instead of failing once more on the way out."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)

@@ -26,7 +26,6 @@ from verbund.intent.model import (
     ProcedureFlow,
     Provider,
     Room,
-    Scope,
     Site,
     Standard,
     Tenant,
@@ -343,10 +342,11 @@ class Intent:
     # -- deviations ------------------------------------------------------------------------------------------------
 
     def deviations_for(self, host: Host, on: date) -> dict[str, Deviation]:
-        """Control id to the deviation that excepts it on a day; expired ones do not count."""
+        """Control id to the deviation that excepts it on a day; of several, the one that lasts longest."""
         found: dict[str, Deviation] = {}
-        for deviation in self._compiled[host.tenant].deviations:
-            if deviation.created <= on <= deviation.expires and self._in_scope(deviation.scope, host):
+        short = self.sites[host.tenant, host.site].record.short
+        for deviation in sorted(self._compiled[host.tenant].deviations, key=lambda item: item.expires):
+            if deviation.created <= on <= deviation.expires and deviation.scope.holds(host, short):
                 found.update(dict.fromkeys(deviation.controls, deviation))
         return found
 
@@ -354,17 +354,6 @@ class Intent:
         if not self._compiled[host.tenant].deviations:
             return []
         return sorted(self.deviations_for(host, self.today))
-
-    def _in_scope(self, scope: Scope, host: Host) -> bool:
-        short = self.sites[host.tenant, host.site].record.short
-        return (
-            (not scope.sites or host.site in scope.sites)
-            and (not scope.rooms or host.room in scope.rooms or f"{short}-{host.room}" in scope.rooms)
-            and (not scope.zones or host.zone in scope.zones)
-            and (not scope.classes or host.host_class in scope.classes)
-            and (not scope.profiles or host.profile in scope.profiles)
-            and (not scope.hosts or host.name in scope.hosts)
-        )
 
     # -- services and management -----------------------------------------------------------------------------------
 

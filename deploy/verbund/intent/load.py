@@ -44,10 +44,14 @@ if typing.TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 RESERVED_DIRECTORIES = frozenset({"procedures", "group_vars", "host_vars"})
+_INVENTORY_FILES = frozenset({"provider.yml", "verbund.yml"})
+_TENANT_ENTRIES = frozenset({"tenant.yml", "deviations.yml", "sites"})
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]{0,30}")
 _STANDARD = Path(__file__).with_name("standard.yml")
 _TENANT6_LENGTH = 48
 _MAX_HOST_NAME = 63
+_SHOWN_KEY = 60
+_DIRECTORY_HINT = "it must be a directory that you may read and enter (chmod u+rx)"
 
 R = TypeVar("R", bound=BaseModel)
 Loc = tuple[str | int, ...]
@@ -88,6 +92,7 @@ class _Loader:
         self.standard, self.standard_source = standard()
         self.catalogue = settings.catalogue(inventory.parent / "roles")
         self.names: dict[str, tuple[Source, Loc]] = {}
+        self.macs: dict[str, str] = {}
         self.provider: Provider | None = None
 
     def run(self, wanted: Collection[str] | None) -> Intent:
@@ -96,7 +101,7 @@ class _Loader:
         self.provider = provider
         tenants: dict[str, CompiledTenant] = {}
         for directory in directories:
-            if (tenant := self._tenant(directory, provider)) is not None:
+            if self._possible_id(directory) and (tenant := self._tenant(directory, provider)) is not None:
                 tenants[directory.name] = tenant
         self._compare_tenants(tenants)
         procedures = self._procedures()
@@ -134,7 +139,10 @@ class _Loader:
     def _all_directories(self) -> list[Path]:
         try:
             entries = sorted(self.inventory.iterdir())
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            self._file_problem(self.inventory, f"cannot be read: {error.strerror}", _DIRECTORY_HINT)
             return []
         return [
             path
@@ -152,6 +160,11 @@ class _Loader:
             directories = [path for path in directories if path.name in set(wanted)]
         elif not self.inventory.is_dir():
             self._file_problem(self.inventory, "does not exist", "change into the project, or name it with --project")
+        else:
+            for path in self.inventory.glob("*.y*ml"):
+                if path.name not in _INVENTORY_FILES and path.is_file():
+                    hint = f"a town is a directory of its own: {path.stem}/tenant.yml"
+                    self.warnings.append(Finding(shown(path), 0, 0, "is not read as intent", hint, warning=True))
         return directories
 
     def _file_problem(self, path: Path, message: str, hint: str) -> None:
@@ -167,29 +180,48 @@ class _Loader:
     def _provider(self) -> tuple[Provider | None, Source]:
         return self._read(Provider, self.inventory / "provider.yml")
 
-    def _yaml_files(self, directory: Path) -> list[Path]:
+    def _entries(self, directory: Path) -> list[Path] | None:
+        """What somebody meant to be read in a directory; None where it cannot be listed."""
         try:
             entries = sorted(directory.iterdir())
         except FileNotFoundError:
             return []
         except OSError as error:
-            self._file_problem(directory, f"cannot be read: {error.strerror}", "it must be a readable directory")
-            return []
+            self._file_problem(directory, f"cannot be read: {error.strerror}", _DIRECTORY_HINT)
+            return None
+        return [
+            path for path in entries if path.name[0] != "." and path.suffix != ".md" and not path.name.endswith("~")
+        ]
+
+    def _yaml_files(self, directory: Path) -> list[Path] | None:
+        entries = self._entries(directory)
+        if entries is None:
+            return None
         files = []
         for path in entries:
-            if path.name[0] == "." or path.suffix == ".md" or path.name.endswith("~"):
-                continue
             if path.suffix == ".yml":
                 files.append(path)
             else:
-                self._file_problem(
-                    path, "is not read: file names end in .yml here", f"rename it to {path.stem}.yml or move it away"
-                )
+                wanted = path.with_name(path.name.partition(".")[0] + ".yml")
+                hint = "move it away" if wanted.exists() else f"rename it to {wanted.name} or move it away"
+                self._file_problem(path, "is not read: file names end in .yml here", hint)
         return files
+
+    def _tenant_entries(self, directory: Path) -> set[str]:
+        """Names in a tenant's directory; one that is misspelt would be left out without a word."""
+        entries = self._entries(directory) or []
+        for path in entries:
+            if path.name not in _TENANT_ENTRIES:
+                self._file_problem(
+                    path,
+                    "is not read: a tenant has tenant.yml, deviations.yml and sites/",
+                    nearest(path.name, _TENANT_ENTRIES),
+                )
+        return {path.name for path in entries}
 
     def _procedures(self) -> dict[str, tuple[Procedure, Source]]:
         found: dict[str, tuple[Procedure, Source]] = {}
-        for path in self._yaml_files(self.inventory / "procedures"):
+        for path in self._yaml_files(self.inventory / "procedures") or ():
             record, source = self._read(Procedure, path)
             if record is None:
                 continue
@@ -206,14 +238,24 @@ class _Loader:
 
     # -- tenant ----------------------------------------------------------------------------------------------------
 
+    def _possible_id(self, directory: Path) -> bool:
+        if _IDENTIFIER.fullmatch(directory.name):
+            return True
+        self._file_problem(
+            directory,
+            f"'{directory.name[:60]}' cannot be the id of a tenant",
+            "rename the directory: small letters and digits, beginning with a letter, at most 31 characters",
+        )
+        return False
+
     def _tenant(self, directory: Path, provider: Provider | None) -> CompiledTenant | None:
+        names = self._tenant_entries(directory)
         record, source = self._read(Tenant, directory / "tenant.yml")
         paths = self._yaml_files(directory / "sites")
-        sites = [(path, *self._read(Site, path)) for path in paths]
+        sites = [(path, *self._read(Site, path)) for path in paths or ()]
         deviations: Deviations | None = None
-        path = directory / "deviations.yml"
-        if path.exists() or path.is_symlink():
-            deviations, deviation_source = self._read(Deviations, path)
+        if "deviations.yml" in names:
+            deviations, deviation_source = self._read(Deviations, directory / "deviations.yml")
         if record is None:
             return None
         if record.id != directory.name:
@@ -250,7 +292,9 @@ class _Loader:
                     tenant.sites[path.stem] = compiled
         self._compare_sites(tenant)
         if deviations is not None:
-            self._deviations(tenant, deviations, deviation_source, complete=len(tenant.sites) == len(paths))
+            self._deviations(
+                tenant, deviations, deviation_source, complete=paths is not None and len(tenant.sites) == len(paths)
+            )
             tenant.deviations = tuple(deviations.deviations)
         return tenant
 
@@ -304,10 +348,11 @@ class _Loader:
             "zones": self.standard.zones,
             "profiles": self.standard.profiles,
         }
+        hosts = [host for site in tenant.sites.values() for host in site.hosts]
         if complete:
             known["sites"] = tenant.sites
             known["rooms"] = short_rooms
-            known["hosts"] = {host.name for site in tenant.sites.values() for host in site.hosts}
+            known["hosts"] = {host.name for host in hosts}
         for index, deviation in enumerate(record.deviations):
             loc: Loc = ("deviations", index)
             if (first := seen.setdefault(deviation.id, index)) != index:
@@ -326,10 +371,20 @@ class _Loader:
                 for place, control in enumerate(deviation.controls):
                     if control not in self.catalogue.controls:
                         self._unknown(source, (*loc, "controls", place), "control", control, self.catalogue.controls)
+            unknown = False
             for key, names in known.items():
                 for place, name in enumerate(getattr(deviation.scope, key)):
                     if name not in names:
+                        unknown = True
                         self._unknown(source, (*loc, "scope", key, place), key.removesuffix("s"), name, names)
+            shorts = {name: site.record.short for name, site in tenant.sites.items()}
+            if complete and not unknown and not any(deviation.scope.holds(h, shorts[h.site]) for h in hosts):
+                self._warn(
+                    source,
+                    (*loc, "scope"),
+                    f"no host is in the scope of deviation {deviation.id}: it excepts nothing",
+                    "every list narrows the scope; check that sites, rooms and the others belong together",
+                )
 
     def _unknown(
         self, source: Source, loc: Loc, what: str, name: str, known: Collection[str], *, key: bool = False
@@ -498,6 +553,7 @@ class _Placing:
         self._switches()
         self._rooms()
         names = {host.name for host in self.hosts}
+        self._unique_macs()
         for name, special in site.hosts.items():
             if name not in names:
                 self._unknown(("hosts", name), "host", name, names, key=True)
@@ -521,6 +577,33 @@ class _Placing:
 
     def _unknown(self, loc: Loc, what: str, name: str, known: Collection[str], *, key: bool = False) -> None:
         self._at(loc, f"{what} '{name}' is unknown", nearest(name, known), key=key)
+
+    def _unique_macs(self) -> None:
+        for host in self.hosts:
+            if host.mac and (owner := self.loader.macs.setdefault(host.mac, host.name)) != host.name:
+                self._at(
+                    self._place_of_mac(host),
+                    f"MAC address {host.mac} of {host.name} belongs to {owner}",
+                    "read it again from the machine; every network card has its own",
+                )
+
+    def _place_of_mac(self, host: Host) -> Loc:
+        site = self.site
+        if (special := site.hosts.get(host.name)) and special.mac:
+            return ("hosts", host.name, "mac")
+        entries: list[tuple[Loc, str | None]] = [
+            ((kind, index, "mac"), machine.mac)
+            for kind in ("gateways", "servers")
+            for index, machine in enumerate(getattr(site, kind))
+            if f"{site.short}-{machine.name}" == host.name
+        ] + [
+            (("rooms", index, "clients", place, "mac"), entry.mac)
+            for index, room in enumerate(site.rooms)
+            if room.name == host.room
+            for place, entry in enumerate(room.clients)
+            if (entry.profile, entry.number) == (host.profile, host.number)
+        ]
+        return next((loc for loc, mac in entries if mac == host.mac), ())
 
     # -- zones -----------------------------------------------------------------------------------------------------
 
@@ -576,17 +659,12 @@ class _Placing:
     def _claim_number(self, zone: str, number: int, name: str, loc: Loc) -> bool:
         network = self.networks[zone]
         last = addresses.last_number(self.plan, network, rooms=self.standard.zones[zone].rooms)
+        possible = f"use {GATEWAY_NUMBERS + 1} to {last}" if last > GATEWAY_NUMBERS else "give the zone a larger subnet"
         if number <= GATEWAY_NUMBERS:
-            self._at(
-                loc, f"number {number} of zone {zone} is reserved for gateways", f"use {GATEWAY_NUMBERS + 1} to {last}"
-            )
+            self._at(loc, f"number {number} of zone {zone} is reserved for gateways", possible)
             return False
         if number > last:
-            self._at(
-                loc,
-                f"number {number} does not fit into zone {zone} ({network})",
-                f"use {GATEWAY_NUMBERS + 1} to {last}",
-            )
+            self._at(loc, f"number {number} does not fit into zone {zone} ({network})", possible)
             return False
         owner = self.numbers.setdefault((zone, number), name)
         if owner != name:
@@ -806,6 +884,13 @@ class _Placing:
                 continue
             space = addresses.capacity(profile, self.plan_name)
             numbers = _client_numbers(entry)
+            for gone, number in enumerate(entry.without):
+                if entry.count is None or number > entry.count:
+                    self._at(
+                        (*place, "without", gone),
+                        f"there is no machine {number} to be without",
+                        f"count says 1 to {entry.count}" if entry.count else "without goes with count",
+                    )
             if numbers and numbers[-1] > space:
                 key = "count" if entry.count is not None else "number"
                 self._at(
@@ -946,34 +1031,43 @@ _TYPE_WORDS = {
 
 def _explain(kind: type[BaseModel], source: Source, detail: ErrorDetails) -> None:
     loc, context, value = detail["loc"], detail.get("ctx", {}), detail.get("input")
-    name = str(loc[-1]) if loc else ""
+    name = _name_of(loc)
     match detail["type"]:
         case "extra_forbidden":
             known = {alias for record in _records_at(kind, loc[:-1]) for alias in _keys(record)}
-            source.add(loc, f"unknown key '{name}'", nearest(name, known), key=True)
+            source.add(loc, f"unknown key {name}", nearest(str(loc[-1]), known), key=True)
         case "missing":
-            source.add(loc[:-1], f"key '{name}' is missing", f"verbund schema {kind.__name__.lower()} describes it")
+            source.add(loc[:-1], f"key {name} is missing", f"verbund schema {kind.__name__.lower()} describes it")
         case "literal_error":
             expected = str(context.get("expected", "")).replace("'", "")
             options = [word.strip() for word in re.split(r",| or ", expected) if word.strip()]
             hint = nearest(value, options) if isinstance(value, str) else ""
-            source.add(loc, f"{settings.described(value)} is not possible for '{name}', expected {expected}", hint)
+            source.add(loc, f"{settings.described(value)} is not possible for {name}, expected {expected}", hint)
         case known_type if known_type in _TYPE_WORDS:
             expected, hint = _TYPE_WORDS[known_type]
             if known_type == "string_type" and isinstance(value, int | float):
                 hint = f'put it in quotes: "{value}"'
-            source.add(loc, f"'{name}' is {settings.described(value)}, expected {expected}", hint)
+            elif known_type == "int_type" and not (isinstance(value, str) and value.strip().isdecimal()):
+                hint = ""
+            source.add(loc, f"{name} is {settings.described(value)}, expected {expected}", hint)
         case "greater_than_equal" | "less_than_equal":
             bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
-            source.add(loc, f"'{name}' is {value}, expected {bound}")
+            source.add(loc, f"{name} is {value}, expected {bound}")
         case "too_short":
-            source.add(loc, f"'{name}' is empty, expected at least one entry")
+            source.add(loc, f"{name} is empty, expected at least one entry")
         case "string_too_short":
-            source.add(loc, f"'{name}' is empty, expected text")
+            source.add(loc, f"{name} is empty, expected text")
         case "string_too_long":
-            source.add(loc, f"'{name}' is longer than {context['max_length']} characters")
+            source.add(loc, f"{name} is longer than {context['max_length']} characters")
         case _:
             source.add(loc, detail["msg"])
+
+
+def _name_of(loc: Loc) -> str:
+    """What a message calls a place: the key, or which entry of which list."""
+    key = next((step for step in reversed(loc) if isinstance(step, str)), "")
+    shortened = f"'{key}'" if len(key) <= _SHOWN_KEY else f"'{key[:_SHOWN_KEY]}...'"
+    return f"entry {loc[-1] + 1} of {shortened}" if loc and isinstance(loc[-1], int) else shortened
 
 
 def _keys(record: type[BaseModel]) -> Iterator[str]:

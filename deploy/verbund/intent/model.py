@@ -315,6 +315,22 @@ class Scope(Record):
     profiles: list[str] = []
     hosts: list[str] = []
 
+    def holds(self, host: Host, short: str) -> bool:
+        """Whether a host is in it.
+
+        Args:
+            host: a host of the tenant that the deviation belongs to.
+            short: first part of the host names of its site.
+        """
+        return (
+            (not self.sites or host.site in self.sites)
+            and (not self.rooms or host.room in self.rooms or f"{short}-{host.room}" in self.rooms)
+            and (not self.zones or host.zone in self.zones)
+            and (not self.classes or host.host_class in self.classes)
+            and (not self.profiles or host.profile in self.profiles)
+            and (not self.hosts or host.name in self.hosts)
+        )
+
 
 class Deviation(Record):
     """An accepted exception from controls, for a limited time."""

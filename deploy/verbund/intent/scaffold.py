@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from verbund.errors import UsageError
-from verbund.intent.load import load
+from verbund.intent.load import RESERVED_DIRECTORIES, load
 from verbund.intent.yaml_source import shown
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def init(inventory: Path, tenant: str, site: str, kind: Kind, size: Literal["sma
                 f"'{word}' cannot be the id of a {what}",
                 "use small letters and digits, beginning with a letter, at most 31 characters",
             )
+    if tenant in RESERVED_DIRECTORIES:
+        raise UsageError(f"'{tenant}' cannot be the id of a tenant", f"{shown(inventory / tenant)} has another meaning")
     path = inventory / tenant / "sites" / f"{site}.yml"
     if path.exists() or path.is_symlink():
         raise UsageError(f"{shown(path)} exists already", "choose another site id; nothing was changed")

@@ -148,7 +148,7 @@ class Source:
             with os.fdopen(descriptor, "rb") as file:
                 mode = os.fstat(descriptor).st_mode
                 if not stat.S_ISREG(mode):
-                    what = "a directory" if stat.S_ISDIR(mode) else "something else"
+                    what = "a directory" if stat.S_ISDIR(mode) else "a pipe, socket or device"
                     raise _RefusedError(f"is {what}, expected a file", "remove it or rename it")
                 raw = file.read(MAX_BYTES + 1)
         except (OSError, RuntimeError, ValueError) as error:

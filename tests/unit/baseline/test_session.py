@@ -188,6 +188,14 @@ def test_hosts_that_never_start_are_unreachable(fake_ssh, kind: str):
     assert time.monotonic() - start < 25
 
 
+@pytest.mark.parametrize("piece", [1000, 40_000, 65_536])
+def test_garbage_counts_in_whatever_pieces_it_comes(piece: int):
+    stream = _Stream(b"mark", 4096, 10**6)
+    for _ in range(200_000 // piece):
+        assert stream.feed(b"x" * piece) == []
+    assert stream.waiting() == 200_000 // piece * piece
+
+
 READY = 'read m; read s; read b; printf "\\n$m ready\\n"; printf "\\n$m ready\\n" >&2; read c; '
 LIES = {
     "unknown word": 'printf "\\n$m boo\\n"',

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,42 @@ CASES = {
         ("true", 1),
         "'slot' is true or false, expected a whole",
         "",
+    ),
+    "fraction is not a count": (GSE, "slot: 5\n", "slot: 5.5\n", ("5.5", 1), "is the number 5.5, expected a whole", ""),
+    "entry of a list": (
+        DEV,
+        "hosts: [",
+        "classes: [clent], hosts: [",
+        ("clent", 1),
+        "'clent' is not possible for entry 1 of 'classes'",
+        "did you mean 'client'?",
+    ),
+    "absent machine that never was": (
+        GSE,
+        "count: 22}",
+        "count: 22, without: [3, 220]}",
+        ("220", 1),
+        "there is no machine 220 to be without",
+        "count says 1 to 22",
+    ),
+    "subnet without room for a machine": (
+        GSE,
+        "rooms:\n",
+        "zones: {servers: {network: 10.33.25.0/32}}\nrooms:\n",
+        ("10}]", 1),
+        "number 10 does not fit into zone servers (10.33.25.0/32)",
+        "give the zone a larger subnet",
+    ),
+    "two machines with one MAC address": (
+        GSE,
+        "{name: gw1, number: 1}]\nservers: [{name: srv1, number: 10}]",
+        (
+            "{name: gw1, number: 1, mac: '52:54:00:00:00:01'}]\n"
+            "servers: [{name: srv1, number: 10, mac: '52:54:00:00:00:01'}]"
+        ),
+        ("'52:54:00:00:00:01'", 2),
+        "MAC address 52:54:00:00:00:01 of gse-srv1 belongs to gse-gw1",
+        "every network card has its own",
     ),
     "unknown choice": (
         GSE,
@@ -534,6 +571,22 @@ def test_unreadable_file_as_the_system_reports_it(project, run, monkeypatch):
     assert "chmod u+r" in result.err
 
 
+@pytest.mark.parametrize("closed", ["inventory", "inventory/erkrath", "inventory/erkrath/sites"])
+def test_a_directory_that_may_not_be_listed(project, run, monkeypatch, closed):
+    real = Path.iterdir
+
+    def refuse(path):
+        if path == project / closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    result = run("check")
+    assert result.code == 2
+    assert f"{closed}: cannot be read: Permission denied" in result.err
+    assert "chmod u+rx" in result.err
+
+
 def test_directory_instead_of_a_file(project, run):
     Path(DEV).unlink()
     Path(DEV).mkdir()
@@ -547,7 +600,7 @@ def test_named_pipe_does_not_hang(project, run):
     os.mkfifo(GSE)
     result = run("check", "erkrath")
     assert result.code == 2
-    assert f"{GSE}: is something else, expected a file" in result.err
+    assert f"{GSE}: is a pipe, socket or device, expected a file" in result.err
 
 
 def test_wrong_suffix_is_not_silently_ignored(project, run):
@@ -555,6 +608,67 @@ def test_wrong_suffix_is_not_silently_ignored(project, run):
     result = run("check", "erkrath")
     assert result.code == 2
     assert "grundschule.yaml: is not read: file names end in .yml here" in result.err
+
+
+def test_a_copy_left_by_an_editor_is_not_to_be_renamed_over_the_file(project, run):
+    Path(f"{GSE}.bak").write_text("", encoding="utf-8")
+    result = run("check", "erkrath")
+    assert result.code == 2
+    assert f"{GSE}.bak: is not read" in result.err
+    assert "move it away" in result.err
+    assert "rename" not in result.err
+
+
+@pytest.mark.parametrize(("name", "meant"), [("deviation.yml", "deviations.yml"), ("Sites", "sites")])
+def test_a_misspelt_name_in_a_tenants_directory_is_not_overlooked(project, run, name, meant):
+    Path(f"inventory/erkrath/{meant}").rename(f"inventory/erkrath/{name}")
+    result = run("check", "erkrath")
+    assert result.code == 2
+    assert f"inventory/erkrath/{name}: is not read" in result.err
+    assert f"did you mean '{meant}'?" in result.err
+
+
+def test_a_file_beside_the_tenants_is_named(project, run):
+    Path("inventory/mettmann.yml").write_text("kind: school\n", encoding="utf-8")
+    result = run("check")
+    assert result.code == 0
+    assert "inventory/mettmann.yml: warning: is not read" in result.err
+
+
+def test_a_directory_that_cannot_be_a_tenant(project, run):
+    Path("inventory/haan").rename("inventory/grünstadt")
+    result = run("check")
+    assert result.code == 2
+    assert "inventory/grünstadt: 'grünstadt' cannot be the id of a tenant" in result.err
+    assert "write id: grünstadt" not in result.err
+
+
+def test_sites_that_cannot_be_listed_cause_no_other_errors(project, run):
+    shutil.rmtree("inventory/erkrath/sites")
+    Path("inventory/erkrath/sites").symlink_to("sites")
+    result = run("check", "erkrath")
+    assert result.code == 2
+    assert "inventory/erkrath/sites: cannot be read" in result.err
+    assert "deviations.yml" not in result.err
+
+
+def test_a_deviation_that_fits_no_host_is_a_warning(project, run):
+    deviation = """deviations:
+  - id: DEV-ERK-901
+    controls: [VB-SSH-001]
+    scope: {sites: [gymnasium], rooms: [gse-r101]}
+    owner: IT-Koordination
+    reason: r
+    compensation: c
+    created: 2026-01-01
+    expires: 2099-01-01
+"""
+    Path(DEV).write_text(deviation, encoding="utf-8")
+    result = run("check", "erkrath")
+    assert result.code == 0
+    assert f"{DEV}:4:12: warning: no host is in the scope of deviation DEV-ERK-901" in result.err
+    edit(DEV, "gymnasium", "grundschule")
+    assert "DEV-ERK-901" not in run("check", "erkrath").err
 
 
 def test_unknown_tenant(project, run):

@@ -97,23 +97,37 @@ def test_group_vars_and_host_vars_override_the_intent_as_the_intent_ranks_its_le
     groups = {name.partition("_")[0]: name for name in fleet.intent().groups(host)}
     directory = fleet.inventory / "group_vars"
     directory.mkdir()
-    for kind in ("all", "tenant", "class", "zone", "site", "profile", "room"):
-        name = groups.get(kind, "all")
-        (directory / f"{name}.yml").write_text(f"verbund_time_servers: [{kind}]\nmark_{kind}: true\n")
-    assert fleet.host(host.name)["verbund_time_servers"] == ["room"]
-    (directory / f"{groups['room']}.yml").unlink()
-    assert fleet.host(host.name)["verbund_time_servers"] == ["profile"]
-    (directory / f"{groups['profile']}.yml").unlink()
-    assert fleet.host(host.name)["verbund_time_servers"] == ["site"]
-    (directory / f"{groups['site']}.yml").unlink()
-    assert fleet.host(host.name)["verbund_time_servers"] in (["tenant"], ["class"], ["zone"])
-    for path in directory.iterdir():
-        if path.name != "all.yml":
-            path.unlink()
-    assert fleet.host(host.name)["verbund_time_servers"] == ["all"]
+    # Every level also sets "up_to_LEVEL" of the levels above it: the winner shows where the level itself stands.
+    ranks = [("all",), ("tenant", "class", "zone"), ("site",), ("profile",), ("room",)]
+    for rank, kinds in enumerate(ranks):
+        above = [kind for higher in ranks[rank:] for kind in higher]
+        for kind in kinds:
+            lines = [f"up_to_{other}: {kind}\n" for other in above if other == kind or other not in kinds]
+            (directory / f"{groups.get(kind, 'all')}.yml").write_text("".join(lines))
+    with (directory / "all.yml").open("a") as stream:
+        stream.write("verbund_time_servers: [all]\n")
     (fleet.inventory / "host_vars").mkdir()
     (fleet.inventory / "host_vars" / f"{host.name}.yml").write_text("verbund_address: 192.0.2.99\n")
-    assert fleet.host(host.name)["verbund_address"] == "192.0.2.99"
+    found = fleet.host(host.name)
+    for kind in ("all", "tenant", "class", "zone", "site", "profile", "room"):
+        assert found[f"up_to_{kind}"] == kind
+    assert found["verbund_time_servers"] == ["all"]
+    assert found["verbund_address"] == "192.0.2.99"
+
+
+def test_every_level_of_group_vars_overrides_the_intent(fleet):
+    host = next(h for h in fleet.intent().hosts if h.room)
+    directory = fleet.inventory / "group_vars"
+    directory.mkdir()
+    groups = {name.partition("_")[0]: name for name in fleet.intent().groups(host)}
+    computed = {
+        "tenant": "verbund_time_servers", "class": "verbund_log_servers", "zone": "verbund_gateway",
+        "site": "verbund_release", "profile": "verbund_zone", "room": "verbund_prefix_length",
+    }  # fmt: skip
+    for kind, name in computed.items():
+        (directory / f"{groups[kind]}.yml").write_text(f"{name}: set by {kind}\n")
+    found = fleet.host(host.name)
+    assert {kind: found[name] for kind, name in computed.items()} == {kind: f"set by {kind}" for kind in computed}
 
 
 def test_one_tenant_alone_reads_only_its_files(fleet):

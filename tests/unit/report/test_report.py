@@ -215,7 +215,7 @@ def test_a_large_fleet_stays_small(sample: SimpleNamespace, templates: Path, tmp
 def test_the_worst_texts_are_cut_and_no_verdict_is_lost(
     sample: SimpleNamespace, templates: Path, tmp_path: Path
 ) -> None:
-    base = sample.results(200, 150)
+    base = sample.results(80, 150)
     hosts = tuple(
         host.model_copy(
             update={

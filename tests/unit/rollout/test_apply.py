@@ -31,6 +31,7 @@ PLAYBOOK = """\
     - name: Take as long as asked
       ansible.builtin.command: sh -c 'touch {{ root }}/slow; sleep {{ seconds }}; touch {{ root }}/slept'
       changed_when: false
+      when: seconds | int > 0
     - name: Break where asked
       ansible.builtin.fail:
         msg: "\\e[31mno more paper\\u202e"
@@ -38,6 +39,7 @@ PLAYBOOK = """\
     - name: Keep a secret
       ansible.builtin.command: sh -c 'echo S3cr3t-canary >&2; test ! -e {{ root }}/{{ inventory_hostname }}.leak'
       changed_when: false
+      when: (root ~ '/secrets') is exists
       no_log: true
 """
 
@@ -82,7 +84,7 @@ def project(tmp_path):
     (tmp_path / "hosts.ini").write_text(f"{hosts}[all:vars]\nroot={tmp_path}\nseconds=0\n")
     (tmp_path / "ansible.cfg").write_text(
         f"[defaults]\ninventory = hosts.ini\ncallback_plugins = {ROOT / 'plugins' / 'callback'}\n"
-        "[inventory]\nenable_plugins = ini\n"
+        "[inventory]\nenable_plugins = ini\n[connection]\npipelining = true\n"
     )
     return tmp_path
 
@@ -114,9 +116,9 @@ def test_waves_run_in_order_and_the_record_says_all(project):
 
 def test_a_failed_canary_stops_the_run_and_resume_does_what_is_left(project):
     (project / "srv1.broken").touch()
-    application, runs, seen = _new(project, waves="1,rest")
+    application, runs, seen = _new(project, waves="1,rest", hosts={"srv1", "gw1"})
     assert application.run() is ExitCode.FINDINGS
-    assert not (project / "pc1.first").exists()
+    assert not (project / "gw1.first").exists()
     (said,) = application.failures()
     assert "srv1: failed at 'Break where asked'" in said
     assert "no more paper" in said
@@ -133,7 +135,7 @@ def test_a_failed_canary_stops_the_run_and_resume_does_what_is_left(project):
 
 def test_resume_leaves_finished_hosts_alone(project):
     (project / "pc2.broken").touch()
-    application, runs, _ = _new(project, waves="1,2,rest")
+    application, runs, _ = _new(project, waves="3,rest")
     assert application.run() is ExitCode.FINDINGS
     (project / "pc2.broken").unlink()
     seen = Seen()
@@ -150,7 +152,7 @@ def test_a_control_that_is_not_met_stops_the_run_unless_the_threshold_allows_it(
     assert application.run() is ExitCode.FINDINGS
     assert application.failures() == ["srv1: not met after applying: VB-SSH-001"]
     assert seen.waves == [["srv1"]]
-    application, _, seen = _new(project, verify, waves="1,rest", threshold=1)
+    application, _, seen = _new(project, verify, waves="1,rest", threshold=1, hosts={"srv1"})
     assert application.run() is ExitCode.GOOD
 
 
@@ -161,8 +163,9 @@ def test_a_host_that_cannot_be_verified_or_is_forgotten_is_not_done(project):
 
 
 def test_secrets_of_no_log_tasks_reach_no_file(project):
+    (project / "secrets").touch()
     (project / "srv1.leak").touch()
-    application, _, _ = _new(project, waves="rest")
+    application, _, _ = _new(project, waves="rest", hosts={"srv1", "pc1"})
     assert application.run() is ExitCode.FINDINGS
     written = b"".join(path.read_bytes() for path in (project / "runs").rglob("*") if path.is_file())
     assert b"Keep a secret" in written
@@ -174,7 +177,7 @@ def test_check_mode_changes_and_verifies_nothing(project):
     def verify(hosts):
         raise AssertionError
 
-    application, _, _ = _new(project, verify, waves="rest", check=True)
+    application, _, _ = _new(project, verify, waves="rest", hosts={"srv1"}, check=True)
     assert application.run() is ExitCode.GOOD
     assert not list(project.glob("*.first"))
 
@@ -191,7 +194,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import test_apply as t
-application, runs, seen = t._new(Path(sys.argv[1]), waves="1,rest")
+application, runs, seen = t._new(Path(sys.argv[1]), waves="1,rest", hosts={"srv1", "pc1"})
 print("started", flush=True)
 sys.exit(int(application.run()))
 """
