@@ -2,6 +2,7 @@
 """Checks of the role accounts: who exists on the host, and what new accounts get."""
 
 import collections
+import json
 import re
 
 import pytest
@@ -137,6 +138,17 @@ def test_only_declared_administrators(host, settings):
     declared |= set(settings["accounts_sudo_members"])
     members = {row[0]: {name for name in row[3].split(",") if name} for row in records(host, GROUP)}.get("sudo", set())
     assert members <= declared, f"undeclared members of the group sudo: {', '.join(sorted(members - declared))}"
+    # Rights also come from rules that name an account or a group directly, in whatever file they stand.
+    known = declared | {"root", "sudo", *settings["sudo_nopasswd_accounts"]}
+    policy = json.loads(host.check_output("cvtsudoers -f json /etc/sudoers"))
+    named = {
+        f"{name}"
+        for spec in policy.get("User_Specs", [])
+        for user in spec["User_List"]
+        for name in user.values()
+        if name not in known
+    }
+    assert not named, f"sudo rules give rights to undeclared accounts or groups: {', '.join(sorted(named))}"
     shadow = {row[0]: row for row in records(host, SHADOW)}
     alive = [name for name in settings["accounts_disabled"] if name in shadow and shadow[name][7] != "1"]
     assert not alive, f"accounts that are to be disabled can still log in: {', '.join(alive)}"
