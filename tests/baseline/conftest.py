@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from testinfra.utils import ansible_runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +57,25 @@ def _controls() -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
+def _plain(value: Any) -> Any:
+    """Variables as they are, without the mark of ansible-inventory for a text that is never to be templated."""
+    if isinstance(value, dict):
+        if set(value) == {"__ansible_unsafe"}:
+            return value["__ansible_unsafe"]
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _inventory(*arguments: Any) -> Any:
+    """The inventory for testinfra. It takes a marked text for a mapping and then cannot even connect."""
+    return _plain(_ansible_inventory(*arguments))
+
+
+_ansible_inventory = ansible_runner.get_ansible_inventory
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    ansible_runner.get_ansible_inventory = _inventory
     # testinfra starts "ansible-inventory" by name; it is beside this Python also where no environment is activated.
     if shutil.which("ansible-inventory") is None:
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"

@@ -163,3 +163,22 @@ def test_passwords_do_not_expire_by_time_alone(host):
         if row[1][:1] not in {"!", "*", ""} and row[4] and int(row[4]) < 99999
     ]
     assert not expiring, f"passwords expire by time alone: {', '.join(expiring)}"
+
+
+@pytest.mark.control("VB-ACC-013")
+def test_account_database_is_protected(host):
+    """Mode and owner of the files and of the copies that the tools keep beside them."""
+    listed = host.check_output(
+        "stat -L -c '%n %a %U %G' /etc/passwd /etc/group /etc/shadow /etc/gshadow; "
+        "for f in /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-; do "
+        "[ ! -e $f ] || stat -L -c '%n %a %U %G' $f; done"
+    )
+    wrong = []
+    for line in listed.splitlines():
+        path, mode, owner, group = line.split()
+        secret = "shadow" in path
+        if int(mode, 8) & (0o137 if secret else 0o133) or owner != "root" or group not in {"root", "shadow"}:
+            wrong.append(f"{path} is {mode} {owner}:{group}")
+    if listed.count("/etc/") < 4:
+        raise RuntimeError("not every file of the account database can be looked at")
+    assert not wrong, f"the account database is open to others: {'; '.join(wrong)}"
