@@ -102,6 +102,9 @@ options:
     description:
       - Seconds after which the host undoes the change by itself unless it was confirmed from a new connection.
       - Nothing is armed when nothing changes and in check mode.
+      - The saved state and the timer live in C(/run). If the host restarts within the guard time, nothing is left to
+        undo and the change stays, confirmed or not; the files have passed their validation before. A host that cannot
+        be reached after that needs its console.
     type: int
   guard_id:
     description: Identity of the guard, chosen by the action plugin of the same name.
@@ -722,15 +725,25 @@ class Undo:
         self.directory = os.path.join(RUNTIME, "guard", identity)
         self.activate = activate
         self.marker = marker
+        self.paths: list[str] = []
+        self.touches_units = False
 
     def write(self, changes: list[Change], units: UnitPlan) -> None:
         """Save what `changes` will touch and write the scripts, before anything is touched."""
         saved = os.path.join(self.directory, "saved")
         os.makedirs(saved, mode=0o700)
+        self.paths = [
+            self._back(change, os.path.join(saved, str(number)))
+            for number, change in reversed(list(enumerate(changes)))
+        ]
+        self.touches_units = any(c.path.startswith(UNIT_DIRECTORIES) for c in changes)
+        self.write_scripts(units)
+
+    def write_scripts(self, units: UnitPlan) -> None:
+        """Write the scripts; again when it turns out that more has to be taken back than was planned."""
         steps = [f"systemctl {shlex.join(step)} || rc=1" for step in units.undo_before_files]
-        for number, change in reversed(list(enumerate(changes))):
-            steps.append(self._back(change, os.path.join(saved, str(number))))
-        if units.verbs or units.reload_needed or any(c.path.startswith(UNIT_DIRECTORIES) for c in changes):
+        steps += self.paths
+        if units.verbs or units.reload_needed or self.touches_units:
             steps.append("systemctl daemon-reload || rc=1")
         steps += [f"systemctl {shlex.join(step)} || rc=1" for step in units.undo_after_files]
         steps += [f"{shlex.join(command)} || rc=1" for command in self.activate]
@@ -761,8 +774,11 @@ class Undo:
             f"if [ -e {where}/restored ]; then echo verbund-guard-restored; else echo verbund-guard-open; fi",
         ]
         for name, text in (("restore", lines), ("confirm", confirm)):
-            with open(os.path.join(self.directory, name), "w", encoding="utf-8") as stream:
+            path = os.path.join(self.directory, name)
+            with open(f"{path}.new", "w", encoding="utf-8") as stream:
                 stream.write("\n".join(text) + "\n")
+            # Replaced as a whole: the guard may run it at any moment.
+            os.rename(f"{path}.new", path)
 
     @staticmethod
     def _back(change: Change, copy: str) -> str:
@@ -1003,6 +1019,7 @@ class State:
             self._run_all(self.params["validate"], "The new configuration is not valid")
             if units.reload_needed or any(c.path.startswith(UNIT_DIRECTORIES) for c in changes):
                 run(["systemctl", "daemon-reload"])
+            units = self._units_after_files(units, undo)
             apply_units(units)
             if activate:
                 self._run_all(self.params["activate"], "The new configuration could not be activated")
@@ -1023,6 +1040,20 @@ class State:
             self.guard = {"id": undo.identity, "seconds": self.params["guard"]}
         else:
             undo.forget()
+
+    def _units_after_files(self, units: UnitPlan, undo: Undo) -> UnitPlan:
+        """Plan the units again: our own files may have changed what can be enabled (an [Install] section, an alias)."""
+        if not undo.touches_units:
+            return units
+        wanted = self.params["units"]
+        again = plan_units(wanted, read_units([unit["name"] for unit in wanted]))
+        if again.verbs != units.verbs:
+            for verb in UNIT_ORDER:
+                new = [name for name in again.verbs.get(verb, []) if name not in units.verbs.get(verb, [])]
+                self.actions += [f"{verb} {name}" for name in new]
+                self.diff += [{"prepared": f"+{verb} {name}\n"} for name in new]
+            undo.write_scripts(again)
+        return again
 
     def _run_all(self, commands: list[list[str]], what: str) -> None:
         for command in commands:

@@ -2,6 +2,7 @@
 """Checks of the role accounts: who exists on the host, and what new accounts get."""
 
 import collections
+import json
 import re
 
 import pytest
@@ -137,6 +138,17 @@ def test_only_declared_administrators(host, settings):
     declared |= set(settings["accounts_sudo_members"])
     members = {row[0]: {name for name in row[3].split(",") if name} for row in records(host, GROUP)}.get("sudo", set())
     assert members <= declared, f"undeclared members of the group sudo: {', '.join(sorted(members - declared))}"
+    # Rights also come from rules that name an account or a group directly, in whatever file they stand.
+    known = declared | {"root", "sudo", *settings["sudo_nopasswd_accounts"]}
+    policy = json.loads(host.check_output("cvtsudoers -f json /etc/sudoers"))
+    named = {
+        f"{name}"
+        for spec in policy.get("User_Specs", [])
+        for user in spec["User_List"]
+        for name in user.values()
+        if name not in known
+    }
+    assert not named, f"sudo rules give rights to undeclared accounts or groups: {', '.join(sorted(named))}"
     shadow = {row[0]: row for row in records(host, SHADOW)}
     alive = [name for name in settings["accounts_disabled"] if name in shadow and shadow[name][7] != "1"]
     assert not alive, f"accounts that are to be disabled can still log in: {', '.join(alive)}"
@@ -151,3 +163,22 @@ def test_passwords_do_not_expire_by_time_alone(host):
         if row[1][:1] not in {"!", "*", ""} and row[4] and int(row[4]) < 99999
     ]
     assert not expiring, f"passwords expire by time alone: {', '.join(expiring)}"
+
+
+@pytest.mark.control("VB-ACC-013")
+def test_account_database_is_protected(host):
+    """Mode and owner of the files and of the copies that the tools keep beside them."""
+    listed = host.check_output(
+        "stat -L -c '%n %a %U %G' /etc/passwd /etc/group /etc/shadow /etc/gshadow; "
+        "for f in /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-; do "
+        "[ ! -e $f ] || stat -L -c '%n %a %U %G' $f; done"
+    )
+    wrong = []
+    for line in listed.splitlines():
+        path, mode, owner, group = line.split()
+        secret = "shadow" in path
+        if int(mode, 8) & (0o137 if secret else 0o133) or owner != "root" or group not in {"root", "shadow"}:
+            wrong.append(f"{path} is {mode} {owner}:{group}")
+    if listed.count("/etc/") < 4:
+        raise RuntimeError("not every file of the account database can be looked at")
+    assert not wrong, f"the account database is open to others: {'; '.join(wrong)}"

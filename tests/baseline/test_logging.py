@@ -40,8 +40,8 @@ def test_journal_survives_a_restart(host):
     """journald is told to write to disk, and it does."""
     storage = journald(host).get("Storage", "auto")
     assert storage == "persistent", f"journald: Storage is {storage}, must be persistent"
-    files = host.check_output("find /var/log/journal -name system.journal")
-    assert files.strip(), "the journal of this host is not on disk"
+    files = host.run("find /var/log/journal -name system.journal")
+    assert files.stdout.strip(), "the journal of this host is not on disk"
 
 
 @pytest.mark.control("VB-LOG-002")

@@ -6,6 +6,20 @@ import re
 import pytest
 
 STACK = "cat /etc/pam.d/common-{}"
+# Modules that ask for a proof of identity and may therefore end the question.
+PROOFS = {
+    "pam_unix.so",
+    "pam_sss.so",
+    "pam_ldap.so",
+    "pam_krb5.so",
+    "pam_winbind.so",
+    "pam_systemd_home.so",
+    "pam_u2f.so",
+    "pam_fprintd.so",
+}
+PERMITTED = (
+    r"grep -rE '^-?auth[[:space:]]+(sufficient|\[[^]]*success=(done|[1-9])[^]]*\])[[:space:]]+pam_permit' /etc/pam.d"
+)
 
 
 def stack(host, name, kind):
@@ -29,7 +43,7 @@ def test_new_passwords_have_to_be_strong(host, settings):
     assert lines, "pam_pwquality is not asked when a password is changed"
     # pwquality.conf(5): the drop-ins in order, then the main file; arguments in the stack win over both.
     text = host.check_output("cat /etc/security/pwquality.conf.d/*.conf /etc/security/pwquality.conf")
-    values = {key: value.strip() for key, value in re.findall(r"^\s*(\w+)\s*=?([^#\n]*)", text, re.MULTILINE)}
+    values = {key: value.strip() for key, value in re.findall(r"^[ \t]*(\w+)[ \t]*=?([^#\n]*)", text, re.MULTILINE)}
     values.update(arguments(lines[0]))
     length, classes = int(values.get("minlen", "8")), int(values.get("minclass", "0"))
     assert length >= settings["pam_password_min_length"], f"passwords of {length} characters are accepted"
@@ -56,6 +70,15 @@ def test_wrong_passwords_lock_the_account(host, settings):
     deny = modules.index("pam_deny.so")
     ordered = phases["preauth"] < unix < phases["authfail"] < deny < phases["authsucc"]
     assert ordered, "the parts of the lockout stand in the wrong order"
+    bypass = [
+        f"{module} ({control})"
+        for control, module, _ in auth[:deny]
+        if module not in PROOFS and ("sufficient" in control or re.search(r"success=(done|[1-9])", control))
+    ]
+    assert not bypass, f"the login stack lets in without a proof: {', '.join(bypass)}"
+    free = host.run(PERMITTED)
+    assert free.rc in {0, 1}, f"the stacks cannot be read: {free.stderr}"
+    assert free.rc == 1, f"services that let everybody in: {'; '.join(free.stdout.splitlines()[:5])}"
     controls = (auth[phases["preauth"]][0], auth[phases["authfail"]][0])
     assert controls == ("requisite", "[default=die]"), f"the lockout does not end the login: {controls}"
     for phase, index in phases.items():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,15 @@ def test_running_sshd_has_read_its_configuration(host):
             "systemctl show --timestamp=us+utc -p ActiveState -p UnitFileState -p StateChangeTimestamp ssh.service"
         ).splitlines()
     )
+    # Options on the command line win over every file, and "sshd -T" does not show them.
+    started = host.check_output("systemctl show -p ExecStart --value ssh.service")
+    commands = re.findall(r"argv\[\]=(.*?) ;", started)
+    assert commands == ["/usr/sbin/sshd -D $SSHD_OPTS"], f"ssh.service starts '{'; '.join(commands)}'"
+    given = host.run("grep -hsE '^[[:space:]]*(export[[:space:]]+)?SSHD_OPTS=' /etc/default/ssh").stdout
+    options = [line.strip() for line in given.splitlines() if line.partition("=")[2].strip() not in {"", "''", '""'}]
+    assert not options, f"sshd gets options beside its configuration (/etc/default/ssh): {'; '.join(options)}"
+    set_ = host.check_output("systemctl show -p Environment --value ssh.service")
+    assert "SSHD_OPTS=" not in set_, f"sshd gets options beside its configuration: {set_}"
     assert unit["ActiveState"] == "active", f"ssh.service is {unit['ActiveState']}"
     assert unit["UnitFileState"] == "enabled", f"ssh.service does not start at boot: {unit['UnitFileState']}"
     newer = host.check_output(
@@ -210,8 +220,16 @@ def test_only_the_declared_ca_is_trusted(host, settings):
     wanted = {
         "trustedusercakeys": settings["sshd_trusted_user_ca_file"] or "none",
         "authorizedprincipalsfile": settings["sshd_authorized_principals_file"] or "none",
+        "authorizedkeysfile": ".ssh/authorized_keys",
         "authorizedkeyscommand": "none",
         "authorizedprincipalscommand": "none",
     }
     problems = _differences(_effective(host), wanted)
+    # Who has the rights of root without a password comes in by certificate only, which ends by itself.
+    for name in ("root", *settings["sudo_nopasswd_accounts"]):
+        keys = host.run(
+            'home=$(getent -s files passwd %s | cut -d: -f6); cat "$home/.ssh/authorized_keys"', name
+        ).stdout
+        if lines(keys):
+            problems.append(f"{len(lines(keys))} keys let {name} in without a certificate")
     assert not problems, "; ".join(problems)

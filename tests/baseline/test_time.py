@@ -32,7 +32,7 @@ def declared_clients(settings):
 
 
 @pytest.mark.control("VB-TIM-001")
-def test_exactly_one_time_service(host, own_kernel):
+def test_exactly_one_time_service(host, request):
     """chrony runs and starts at boot; no other program sets the clock."""
     output = host.check_output(
         "systemctl show -p Id -p ActiveState -p UnitFileState --value "
@@ -40,9 +40,11 @@ def test_exactly_one_time_service(host, own_kernel):
     )
     units = {block.split()[0]: block.split()[1:] for block in output.strip().split("\n\n") if block.split()}
     chrony = units.pop("chrony.service")
-    assert sorted(chrony) == ["active", "enabled"], f"chrony is {' and '.join(chrony)}, must be active and enabled"
     others = [name for name, state in units.items() if "active" in state or "enabled" in state]
     assert not others, f"a second time service is active or enabled: {', '.join(others)}"
+    # In a container chrony cannot set the clock and does not start; a second service is wrong there too.
+    request.getfixturevalue("own_kernel")
+    assert sorted(chrony) == ["active", "enabled"], f"chrony is {' and '.join(chrony)}, must be active and enabled"
 
 
 @pytest.mark.control("VB-TIM-002")

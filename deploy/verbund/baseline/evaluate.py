@@ -273,7 +273,9 @@ def _verdict_of(excinfo: pytest.ExceptionInfo[BaseException], when: str | None) 
         return _Phase(Verdict.NOT_EVALUATED, f"the check took longer than {CHECK_SECONDS:g} s")
     if when == "call" and isinstance(error, AssertionError | pytest.fail.Exception):
         if failed := _FAILED_COMMAND.match(text):
-            return _Phase(Verdict.NOT_MET, "'{1}' ended with status {0}".format(*failed.groups()) + _stderr_of(text))
+            # A check that expected an answer got none: that says nothing about what it was to prove.
+            why = "'{1}' ended with status {0}".format(*failed.groups()) + _stderr_of(text)
+            return _Phase(Verdict.NOT_EVALUATED, why)
         # The message an author gave comes first; pytest adds its explanation of the expression behind it.
         head = text.split("\nassert ", 1)[0]
         return _Phase(Verdict.NOT_MET, head.strip() or "the check failed without a message")

@@ -102,8 +102,10 @@ chroot "$root" systemctl --quiet enable verbund-lab-seed.service systemd-network
 chroot "$root" systemctl --quiet mask sshd-keygen.service systemd-networkd-wait-online.service
 chroot "$root" ldconfig
 chroot "$root" journalctl --update-catalog
-# Nothing is left to be updated at the first boot (systemd-update-done.service(8)).
-chroot "$root" /usr/lib/systemd/systemd-update-done
+# Nothing is left to be updated at the first boot (systemd-update-done.service(8)); Debian 12 has no such mechanism.
+if [ -x "$root/usr/lib/systemd/systemd-update-done" ]; then
+    chroot "$root" /usr/lib/systemd/systemd-update-done
+fi
 """
 
 # Compiling AppArmor's profiles takes 16 s of an emulated boot, and can only be done under the kernel they are for. It

@@ -4,6 +4,11 @@ systemctl is-active --quiet ssh.service || { echo "ssh.service is not running"; 
 loaded=$(date -d "$(systemctl show --timestamp=us+utc -P StateChangeTimestamp ssh.service)" +@%s.%N) || exit 1
 newer=$(find /etc/ssh/sshd_config /etc/ssh/sshd_config.d -newermt "$loaded")
 [ -z "$newer" ] || { echo "changed since sshd read its configuration: $newer"; exit 1; }
+# Options on the command line win over every file, and "sshd -T" does not show them.
+start=$(systemctl show -p ExecStart --value ssh.service | sed -n 's/.*argv\[\]=\(.*\) ; ignore_errors=.*/\1/p')
+[ "$start" = '/usr/sbin/sshd -D $SSHD_OPTS' ] || { echo "a drop-in of ssh.service starts: $start"; exit 1; }
+given=$(grep -hsE "^[[:space:]]*SSHD_OPTS=..*" /etc/default/ssh | grep -vE "=(''|\"\")?[[:space:]]*\$")
+[ -z "$given" ] || { echo "/etc/default/ssh gives sshd options beside its configuration: $given"; exit 1; }
 # What sshd makes of all files has to be what it makes of ours alone, for every option that ours sets.
 keys=$(sed -n 's/^\([A-Za-z0-9]*\) .*/\1/p' "$own" | tr 'A-Z\n' 'a-z|')
 all=$(/usr/sbin/sshd -T 2>/dev/null | grep -E "^(${keys%|}) " | sort -u)
