@@ -5,67 +5,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from verbund import intent as intents
 from verbund.errors import UnreachableError
-from verbund.lab import Lab, lab_hosts
-from verbund.rollout.fleet import Deploy
 
 pytestmark = pytest.mark.lab
-ROOT = Path(__file__).resolve().parents[2]
 SERVER, CLIENT = "gse-srv1", "gse-r101-pc01"
 
 
-class School:
-    """A project of its own with the sample intent, and two hosts of it running."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        shutil.copytree(ROOT / "inventory", root / "inventory")
-        for name in ("roles", "playbooks", "plugins", "ansible.cfg"):
-            if (ROOT / name).exists():
-                (root / name).symlink_to(ROOT / name)
-        self.state = root / ".verbund"
-        self.lab = Lab(self.state)
-        intent = intents.load(root / "inventory")
-        self.hosts = intent.select(f"{SERVER},{CLIENT}")
-        # The gateway is what the others' cables lead to; it stays bare.
-        self.machines = lab_hosts(intent, intent.select(f"{SERVER},{CLIENT},gse-gw1"))
-
-    def deploy(self, name: str, *hosts: str, **data: str) -> dict[str, tuple[str, str]]:
-        chosen = [host for host in self.hosts if not hosts or host.name in hosts]
-        results = Deploy(self.root, self.state, name, chosen, data).run(lambda *_: None)
-        return {host: (result.event, result.text) for host, result in results.items()}
-
-    def verbund(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", "from verbund.cli import main; main()", *arguments],
-            cwd=self.root, capture_output=True, text=True, check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "deploy"), "VERBUND_PROJECT": str(self.root)},
-        )  # fmt: skip
+@pytest.fixture(scope="module", autouse=True)
+def bare(school):
+    """Day 0 begins with hosts that have nothing but a bootstrap key."""
+    school.at("bare")
 
 
-@pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
-    if os.geteuid() != 0:
-        pytest.skip("containers of the lab need root")
-    school = School(tmp_path_factory.mktemp("school"))
-    try:
-        school.lab.up(school.machines, "container")
-        yield school
-    finally:
-        school.lab.down()
-
-
-def _root_login(school: School, host: str) -> bool:
+def _root_login(school, host: str) -> bool:
     port = json.loads(school.lab.connections.read_text())["hosts"][host]["vars"]["ansible_port"]
     done = subprocess.run(
         ["ssh", "-F", "none", "-i", str(school.lab.directory / "bootstrap"), "-p", str(port), "-o", "BatchMode=yes",
