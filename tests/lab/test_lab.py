@@ -157,6 +157,12 @@ class TestContainers:
         with pytest.raises(UsageError, match="changed in the intent"):
             lab.up([LabHost("gse-srv1", "server", "10.1.1.99", 24, "10.1.1.1", "server", "musterstadt", "gse")])
 
+    def test_a_host_without_its_gateway_has_an_unplugged_port(self, new_lab):
+        lab = new_lab()
+        lab.up([SITE[1]], "container")
+        assert "10.1.1.10/24" in lab.ssh("gse-srv1", "ip -brief address show site0").stdout
+        assert "closed" in lab.ssh("gse-srv1", "nc -z -w1 10.1.1.1 22 || echo closed").stdout
+
     @pytest.mark.parametrize("attempt", range(4))
     def test_kill_9_of_the_controller_leaves_nothing_after_down(self, place, attempt):
         random.seed(attempt)

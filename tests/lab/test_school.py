@@ -146,7 +146,7 @@ class TestProof:
             name = case.attrib["name"].partition("[")[0]
             outcome = {child.tag: child for child in case if child.tag in {"failure", "error", "skipped"}}
             plain[name] = "not met" if outcome.keys() - {"skipped"} else "not applicable" if outcome else "met"
-            why |= {name: child.attrib["message"] for child in outcome.values()}
+            why[name] = [child.attrib["message"] for child in outcome.values()]
         # A control knows its test.
         listed = json.loads(rolled_out.verbund("controls", "--json").stdout)
         ours = {
