@@ -60,7 +60,36 @@ def pytest_configure(config: pytest.Config) -> None:
     # testinfra starts "ansible-inventory" by name; it is beside this Python also where no environment is activated.
     if shutil.which("ansible-inventory") is None:
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    _read_marked_strings()
     config.addinivalue_line("markers", "control(id): the control of the baseline that this test proves")
+
+
+def _read_marked_strings() -> None:
+    """Teach testinfra the mark that ansible-core 2.19 and later put on strings that are no templates.
+
+    ``ansible-inventory --list`` gives each string of the intent as ``{"__ansible_unsafe": "..."}``. testinfra takes that
+    for the value: it would find no address to connect to and no host class, and every control would be "not applicable".
+    """
+    from testinfra.utils import ansible_runner
+
+    if getattr(ansible_runner.get_ansible_inventory, "reads_marks", False):
+        return
+    original = ansible_runner.get_ansible_inventory
+
+    def get_ansible_inventory(*arguments: Any, **options: Any) -> Any:
+        return unmarked(original(*arguments, **options))
+
+    get_ansible_inventory.reads_marks = True  # type: ignore[attr-defined]
+    ansible_runner.get_ansible_inventory = get_ansible_inventory
+
+
+def unmarked(value: Any) -> Any:
+    """Plain data, as it was before ansible-inventory marked its strings."""
+    if isinstance(value, dict):
+        if value.keys() == {"__ansible_unsafe"}:
+            return value["__ansible_unsafe"]
+        return {key: unmarked(item) for key, item in value.items()}
+    return [unmarked(item) for item in value] if isinstance(value, list) else value
 
 
 def _evaluation(request: pytest.FixtureRequest) -> Any:

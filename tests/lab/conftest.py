@@ -87,7 +87,8 @@ class School:
             self._keep(state)
         elif state == "rolled-out":
             self.at("enrolled")
-            self.runs["check"] = self.site("--check", "--diff")
+            if self.driver == "container":  # where a run takes seconds, not minutes
+                self.runs["check"] = self.site("--check", "--diff")
             for run in ("first", "second"):
                 self.runs[run] = self.site()
             assert self.runs["first"].returncode == 0, said(self.runs["first"])

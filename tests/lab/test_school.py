@@ -279,7 +279,6 @@ class TestMachine:
         return verify(ready)
 
     def test_the_second_run_changes_nothing(self, ready):
-        assert ready.runs["check"].returncode == 0, ready.runs["check"].stdout
         assert recap(ready.runs["first"])[SERVER]["changed"] > 10
         assert recap(ready.runs["second"])[SERVER]["changed"] == 0, ready.runs["second"].stdout
 
