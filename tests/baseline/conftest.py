@@ -67,8 +67,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def _read_marked_strings() -> None:
     """Teach testinfra the mark that ansible-core 2.19 and later put on strings that are no templates.
 
-    ``ansible-inventory --list`` gives each string of the intent as ``{"__ansible_unsafe": "..."}``. testinfra takes that
-    for the value: it would find no address to connect to and no host class, and every control would be "not applicable".
+    ``ansible-inventory --list`` gives each string of the intent as ``{"__ansible_unsafe": "..."}``. testinfra takes
+    that for the value: it would find no address to connect to and no host class, and every control would be
+    "not applicable".
     """
     from testinfra.utils import ansible_runner
 

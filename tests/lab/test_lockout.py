@@ -53,7 +53,7 @@ def playbook(host, tmp_path, play, **variables):
 BREAKAGES = {
     "nobody-may-log-in": "AllowUsers nobody\n",
     "another-port": "Port 2022\n",
-    "no-keys": "PubkeyAuthentication no\n",
+    "nobody-to-trust": "TrustedUserCAKeys none\n",
 }
 
 

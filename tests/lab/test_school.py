@@ -198,7 +198,7 @@ class TestDeviation:
 
     CONTROL = "VB-BAN-001"
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def broken(self, rolled_out):
         """The school's client has lost the notice on its console."""
         rolled_out.lab.ssh(CLIENT, "sudo cp -a /etc/issue /root/issue; echo hello | sudo tee /etc/issue")
@@ -232,51 +232,54 @@ class TestDeviation:
 
         today = datetime.now(UTC).date()
         deviations(today + timedelta(days=20))
-        excepted = verify(broken, code=1 if others else 0)
+        excepted = verify(broken, "--from-evidence", code=1 if others else 0)
         assert verdicts(excepted)[CLIENT, self.CONTROL] is Verdict.EXCEPTED
         deviation = next(r.deviation for h in excepted.hosts for r in h.results if r.verdict is Verdict.EXCEPTED)
         assert (deviation.owner, deviation.expires) == ("IT-Koordination", today + timedelta(days=20))
         assert {item[:3] for item in to_do(excepted)} == {*others, (CLIENT, self.CONTROL, "excepted")}
 
         deviations(today - timedelta(days=1))
-        assert verdicts(verify(broken, code=1))[CLIENT, self.CONTROL] is Verdict.NOT_MET
+        assert verdicts(verify(broken, "--from-evidence", code=1))[CLIENT, self.CONTROL] is Verdict.NOT_MET
 
         # Neither stored evidence nor a dry run mends anything; the role does.
-        assert recap(broken.site("--tags", "banner", "--check"))[CLIENT]["changed"] == 1
-        assert recap(broken.site("--tags", "banner"))[CLIENT]["changed"] == 1
+        assert recap(broken.site("--limit", CLIENT, "--tags", "banner", "--check"))[CLIENT]["changed"] == 1
+        assert recap(broken.site("--limit", CLIENT, "--tags", "banner"))[CLIENT]["changed"] == 1
         assert to_do(verify(broken)) == set()
+
+
+@pytest.fixture(scope="module")
+def ready(machine):
+    machine.at("rolled-out")
+    return machine
+
+
+@pytest.fixture(scope="module")
+def proven(ready):
+    return verify(ready)
+
+
+@pytest.fixture(scope="module")
+def rebooted(ready, proven):
+    """The machine after a reboot from inside."""
+    boot = "cat /proc/sys/kernel/random/boot_id"
+    before = ready.lab.ssh(SERVER, boot).stdout
+    with contextlib.suppress(UnreachableError):  # the connection may end before the answer comes
+        ready.lab.ssh(SERVER, "sudo systemctl reboot", timeout=30, check=False)
+
+    def back():
+        try:
+            return ready.lab.ssh(SERVER, boot, timeout=30).stdout != before
+        except UnreachableError:
+            return False
+
+    until(back, 300)
+    ready.lab.ssh(SERVER, "systemctl is-system-running --wait || true", timeout=300)
+    return verify(ready)
 
 
 @pytest.mark.vm
 class TestMachine:
     """The same on a host with a kernel of its own, before and after a reboot."""
-
-    @pytest.fixture(scope="class")
-    def ready(self, machine):
-        machine.at("rolled-out")
-        return machine
-
-    @pytest.fixture(scope="class")
-    def proven(self, ready):
-        return verify(ready)
-
-    @pytest.fixture(scope="class")
-    def rebooted(self, ready, proven):
-        """The machine after a reboot from inside."""
-        boot = "cat /proc/sys/kernel/random/boot_id"
-        before = ready.lab.ssh(SERVER, boot).stdout
-        with contextlib.suppress(UnreachableError):  # the connection may end before the answer comes
-            ready.lab.ssh(SERVER, "sudo systemctl reboot", timeout=30, check=False)
-
-        def back():
-            try:
-                return ready.lab.ssh(SERVER, boot, timeout=30).stdout != before
-            except UnreachableError:
-                return False
-
-        until(back, 300)
-        ready.lab.ssh(SERVER, "systemctl is-system-running --wait || true", timeout=300)
-        return verify(ready)
 
     def test_the_second_run_changes_nothing(self, ready):
         assert recap(ready.runs["first"])[SERVER]["changed"] > 10
