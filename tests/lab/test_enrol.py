@@ -45,7 +45,7 @@ def test_a_failed_proof_leaves_the_bootstrap_key(school):
 
 
 def test_bare_hosts_become_managed_and_a_second_run_changes_nothing(school):
-    assert {host: event for host, (event, _) in school.deploy("enrol").items()} == {
+    assert {host: event for host, (event, _) in school.deploy("enrol", SERVER, CLIENT).items()} == {
         SERVER: "changed",
         CLIENT: "changed",
     }
@@ -56,7 +56,7 @@ def test_bare_hosts_become_managed_and_a_second_run_changes_nothing(school):
     modes = school.lab.ssh(SERVER, "sudo stat -c '%a %U %n' /etc/verbund/pki/host.key /etc/sudoers.d/verbund").stdout
     assert modes.split("\n")[:2] == ["640 root /etc/verbund/pki/host.key", "440 root /etc/sudoers.d/verbund"]
     school.lab.ssh(SERVER, "sudo openssl verify -CAfile /etc/verbund/pki/ca.pem /etc/verbund/pki/host.pem")
-    assert {event for event, _ in school.deploy("enrol").values()} == {"unchanged"}
+    assert {event for event, _ in school.deploy("enrol", SERVER, CLIENT).values()} == {"unchanged"}
 
 
 def test_drift_is_put_right(school):
@@ -101,7 +101,7 @@ def test_quarantine_undoes_itself_when_nobody_comes_back(school):
 
 def test_a_host_that_is_down_costs_no_other_host(school):
     school.lab.stop(CLIENT)
-    results = school.deploy("facts")
+    results = school.deploy("facts", SERVER, CLIENT)
     assert results[CLIENT][0] == "unreachable"
     assert results[SERVER][0] == "unchanged"
     assert school.verbund("facts", "--limit", f"{SERVER},{CLIENT}").returncode == 3

@@ -38,7 +38,8 @@ def traces(lab_id: str, directory: Path) -> list[str]:
     """Everything on this machine that still belongs to a lab."""
     found = [f"process {process.pid}" for process in marked(lab_id)]
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
+        # An ended process that nobody has asked after yet is no trace: Process.of knows it is none.
+        if entry.name.isdigit() and Process.of(int(entry.name)):
             try:
                 if f"verbund-{lab_id}" in (entry / "cgroup").read_text():
                     found.append(f"process {entry.name} in a control group")
