@@ -57,7 +57,7 @@ def test_the_way_of_a_rollout(school):
         (["apply", "--limit", SERVER, "--waves", "none"], "--waves"),
         (["apply", "--resume", "nothing"], "no run 'nothing'"),
         (["apply", "--resume", "last", "--limit", SERVER], "leave out the selection"),
-        (["apply", "--limit", f"{SERVER}&gse-gw1"], "no host matches"),
+        (["apply", "--limit", f"{SERVER}&gse-gw1"], "no host is in"),
     ],
 )
 def test_wrong_usage_is_said_plainly_and_nothing_starts(school, arguments, said, monkeypatch):
