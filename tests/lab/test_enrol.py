@@ -5,67 +5,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from verbund import intent as intents
 from verbund.errors import UnreachableError
-from verbund.lab import Lab, lab_hosts
-from verbund.rollout.fleet import Deploy
 
 pytestmark = pytest.mark.lab
-ROOT = Path(__file__).resolve().parents[2]
 SERVER, CLIENT = "gse-srv1", "gse-r101-pc01"
 
 
-class School:
-    """A project of its own with the sample intent, and two hosts of it running."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        shutil.copytree(ROOT / "inventory", root / "inventory")
-        for name in ("roles", "playbooks", "plugins", "ansible.cfg"):
-            if (ROOT / name).exists():
-                (root / name).symlink_to(ROOT / name)
-        self.state = root / ".verbund"
-        self.lab = Lab(self.state)
-        intent = intents.load(root / "inventory")
-        self.hosts = intent.select(f"{SERVER},{CLIENT}")
-        # The gateway is what the others' cables lead to; it stays bare.
-        self.machines = lab_hosts(intent, intent.select(f"{SERVER},{CLIENT},gse-gw1"))
-
-    def deploy(self, name: str, *hosts: str, **data: str) -> dict[str, tuple[str, str]]:
-        chosen = [host for host in self.hosts if not hosts or host.name in hosts]
-        results = Deploy(self.root, self.state, name, chosen, data).run(lambda *_: None)
-        return {host: (result.event, result.text) for host, result in results.items()}
-
-    def verbund(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", "from verbund.cli import main; main()", *arguments],
-            cwd=self.root, capture_output=True, text=True, check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "deploy"), "VERBUND_PROJECT": str(self.root)},
-        )  # fmt: skip
+@pytest.fixture(scope="module", autouse=True)
+def bare(school):
+    """Day 0 begins with hosts that have nothing but a bootstrap key."""
+    school.at("bare")
 
 
-@pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
-    if os.geteuid() != 0:
-        pytest.skip("containers of the lab need root")
-    school = School(tmp_path_factory.mktemp("school"))
-    try:
-        school.lab.up(school.machines, "container")
-        yield school
-    finally:
-        school.lab.down()
-
-
-def _root_login(school: School, host: str) -> bool:
+def _root_login(school, host: str) -> bool:
     port = json.loads(school.lab.connections.read_text())["hosts"][host]["vars"]["ansible_port"]
     done = subprocess.run(
         ["ssh", "-F", "none", "-i", str(school.lab.directory / "bootstrap"), "-p", str(port), "-o", "BatchMode=yes",
@@ -89,7 +45,7 @@ def test_a_failed_proof_leaves_the_bootstrap_key(school):
 
 
 def test_bare_hosts_become_managed_and_a_second_run_changes_nothing(school):
-    assert {host: event for host, (event, _) in school.deploy("enrol").items()} == {
+    assert {host: event for host, (event, _) in school.deploy("enrol", SERVER, CLIENT).items()} == {
         SERVER: "changed",
         CLIENT: "changed",
     }
@@ -100,7 +56,7 @@ def test_bare_hosts_become_managed_and_a_second_run_changes_nothing(school):
     modes = school.lab.ssh(SERVER, "sudo stat -c '%a %U %n' /etc/verbund/pki/host.key /etc/sudoers.d/verbund").stdout
     assert modes.split("\n")[:2] == ["640 root /etc/verbund/pki/host.key", "440 root /etc/sudoers.d/verbund"]
     school.lab.ssh(SERVER, "sudo openssl verify -CAfile /etc/verbund/pki/ca.pem /etc/verbund/pki/host.pem")
-    assert {event for event, _ in school.deploy("enrol").values()} == {"unchanged"}
+    assert {event for event, _ in school.deploy("enrol", SERVER, CLIENT).values()} == {"unchanged"}
 
 
 def test_drift_is_put_right(school):
@@ -145,7 +101,7 @@ def test_quarantine_undoes_itself_when_nobody_comes_back(school):
 
 def test_a_host_that_is_down_costs_no_other_host(school):
     school.lab.stop(CLIENT)
-    results = school.deploy("facts")
+    results = school.deploy("facts", SERVER, CLIENT)
     assert results[CLIENT][0] == "unreachable"
     assert results[SERVER][0] == "unchanged"
     assert school.verbund("facts", "--limit", f"{SERVER},{CLIENT}").returncode == 3

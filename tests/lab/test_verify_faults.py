@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
+
+@pytest.fixture(scope="module", autouse=True)
+def enrolled(container):
+    """What is broken here is a managed host."""
+    container.at("enrolled")
+
+
 LIMITS = Limits(connect_seconds=8, command_seconds=5, grace_seconds=3, host_seconds=60)
 
 

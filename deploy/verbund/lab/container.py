@@ -228,6 +228,10 @@ class Containers:
                 plugs.append((self._namespace(cable.host), "site0", f"cable{cable.port}"))
             elif cable.host == name:
                 plugs.append((self._namespace(cable.gateway), f"cable{cable.port}", "site0"))
+        if state.host.address and state.host.host_class != "gateway" and len(plugs) == 1:
+            # An unplugged port: its other end lies in the hub's namespace and belongs to no bridge. Not a link of type
+            # dummy, which not every kernel has.
+            plugs.append((self._hub, f"spare{state.number}", "site0"))
         for other, far, _ in plugs:
             if self._has_link(other, far):
                 self._ip("-n", other, "link", "delete", far)
@@ -237,10 +241,10 @@ class Containers:
         for other, far, near in plugs:
             address = mac(self._lab.id, name, near)
             self._ip("-n", own, "link", "add", near, "address", address, "type", "veth", "peer", far, "netns", other)
-            if other == self._hub:
+            if near == "eth0":
                 self._ip("-n", other, "link", "set", far, "master", "hub", "up")
-        if state.host.address and state.host.host_class != "gateway" and len(plugs) == 1:
-            self._ip("-n", own, "link", "add", "site0", "type", "dummy")  # an unplugged port
+            elif other == self._hub:
+                self._ip("-n", other, "link", "set", far, "up")
 
     def _empty(self, group: str) -> None:
         """End what is left in a container's control group: its processes do not carry the lab's mark."""
