@@ -475,6 +475,7 @@ class Intent:
         if key in self._inbound:
             return self._inbound[key]
         rules = []
+        gateways = {other.zone for other in site.hosts if other.host_class == "gateway"}
         for flow in self._flows:
             to = flow.to
             # A gateway stands in every zone, so a flow into a zone does not mean the gateway.
@@ -488,6 +489,10 @@ class Intent:
                 for zone, networks in self._expand(flow.source, origin).items():
                     if host.host_class == "gateway" or not self._apart(zone, host.zone):
                         sources += [network for network in networks if network not in sources]
+                    # The gateway is in that zone too, but what it sends leaves by its leg in the zone of this host.
+                    leg = f"{site.gateway[host.zone]}/32"
+                    if origin is site and zone in gateways and host.host_class != "gateway" and leg not in sources:
+                        sources.append(leg)
             if sources:
                 rules.append(_rule(flow, sources, None))
         self._inbound[key] = rules

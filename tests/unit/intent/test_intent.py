@@ -198,6 +198,15 @@ def test_wanted_flows_pass_the_gateway(intent):
     assert not forwarded(intent, "gse-gw1", pupil, "10.0.24.7", 443), "pupils do not reach procedures"
 
 
+def test_the_gateways_own_logs_reach_the_site_server(intent):
+    server = intent.variables(intent.host("gse-srv1"))
+    rule = next(rule for rule in server["verbund_firewall_inbound"] if rule["name"] == "log")
+    # The gateway sends from its leg in the server's zone, not from its address in the management zone.
+    assert server["verbund_gateway"] == "10.33.25.1"
+    assert covers(rule["sources"], "10.33.25.1")
+    assert not covers(rule["sources"], "10.33.25.99")
+
+
 def test_intermunicipal_flow_passes_both_gateways_and_no_other(intent):
     origin, target = address(intent, "rhh-z001-bt01"), address(intent, "rhe-srv1")
     assert forwarded(intent, "rhh-gw1", origin, target, 443)
