@@ -95,6 +95,8 @@ while read -r kind uri suite components; do
     printf 'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\\n\\n'
 done < "$root/etc/apt/sources.list" > "$root/etc/apt/sources.list.d/debian.sources"
 rm "$root/etc/apt/sources.list"
+chroot "$root" apt-get clean
+chroot "$root" apt-cache gencaches  # an emulated host needs seconds to do it, at each question to apt
 install -D -m 755 "$VERBUND_RECIPE/warm-up" "$root/usr/lib/verbund-lab/warm-up"
 echo "PS1='\\\\h:\\\\w\\\\$ '" >> "$root/root/.bashrc"
 install -m 644 "$VERBUND_RECIPE/verbund-lab-seed.service" "$root/etc/systemd/system/"
@@ -335,7 +337,7 @@ def _build(image: Image, suite: str, names: list[str], sources: list[str], note:
             "--variant=minbase",
             "--mode=root",
             # A host that has never read its package lists cannot say whether an update is pending.
-            "--skip=cleanup/apt/lists",
+            "--skip=cleanup/apt",
             f"--keyring={keyring}",
             f"--include={','.join(names)}",
             '--customize-hook=sh "$VERBUND_RECIPE/customize" "$1"',

@@ -68,7 +68,7 @@ def test_a_template_that_slips_through_the_intents_checks_is_never_executed(flee
         "-a",
         "msg={{ verbund_firewall_forward }}",
     ).stdout
-    assert "lookup('pipe'" in shown
+    assert "lookup(" in shown  # how YAML quotes and folds the rest depends on its length
     assert not marker.exists()
 
 
