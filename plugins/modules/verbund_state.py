@@ -695,13 +695,17 @@ def apply_units(plan: UnitPlan) -> None:
     Raises:
         StateError: systemctl failed.
     """
+    links_changed = False
     for verb in UNIT_ORDER:
         names = plan.verbs.get(verb)
+        if verb == "start" and links_changed:
+            # Once for all links instead of once per verb: a reload costs a slow host seconds.
+            run(["systemctl", "daemon-reload"])
         if not names:
             continue
-        # Enabling and disabling only set links for the next boot; a reload would cost a slow host seconds for nothing.
-        reload = ["--no-reload"] if verb in {"enable", "disable"} else []
-        status, output = run(["systemctl", verb, *reload, "--", *names])
+        on_links = verb in {"unmask", "disable", "mask", "enable"}
+        links_changed = links_changed or on_links
+        status, output = run(["systemctl", verb, *(["--no-reload"] if on_links else []), "--", *names])
         if status:
             raise StateError(
                 f"systemctl {verb} {' '.join(names)} failed:\n{_tail(output)}\n"
