@@ -156,6 +156,19 @@ def _run(  # noqa: PLR0917 - the things the stages work on
     return results, str(files.pages["de"])
 
 
+SETTLED = """
+systemctl is-system-running --wait > /dev/null
+n=0
+while [ $n -lt 30 ] && [ -e /etc/rsyslog.d/60-verbund-forward.conf ]; do
+    ss --no-header --tcp --numeric state established dport = :6514 | grep -q . && break
+    sleep 2
+    n=$((n + 1))
+done
+"""
+"""Waits on a host until it has booted to the end and its logs flow, at most a minute longer: a log server that booted
+later than its clients is only found at their next try."""
+
+
 def reboot(lab: Lab, hosts: list[Host], stages: Stages) -> None:
     """Reboot hosts and wait until each is back with a new boot id.
 
@@ -187,6 +200,7 @@ def reboot(lab: Lab, hosts: list[Host], stages: Stages) -> None:
             except UnreachableError:
                 back = False
             if back:
+                lab.ssh(name, SETTLED, timeout=REBOOT_SECONDS, check=False)
                 stages.note(f"{name} is back")
                 del waiting[name]
         if waiting and time.monotonic() > deadline:

@@ -24,6 +24,8 @@ run)
     mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root
     # The network namespace is the container's own, so are its settings in /proc/sys/net.
     export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
+    # /tmp is mounted by the host's own tmp.mount, with the host's own options, as on a machine.
+    export SYSTEMD_NSPAWN_TMPFS_TMP=0
     while :; do
         status=0
         systemd-nspawn --quiet --boot --register=no --keep-unit --console=read-only --link-journal=no --timezone=off \
