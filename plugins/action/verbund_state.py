@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Controller side of `verbund_state`: confirms a guarded change over a connection that did not exist before it."""
+"""Controller side of `verbund_state`.
+
+Leaves out what a deviation excepts, and confirms a guarded change over a connection that did not exist before it.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,60 @@ import time
 import uuid
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 PAUSE = 2.0  # seconds between two attempts to connect
 GRACE = 90.0  # seconds the host may need for the undo itself once the guard has fired
 FRESH = "-o ControlMaster=no -o ControlPath=none"
+MAPPINGS = ("directories", "files", "permissions", "units")
+"""Options whose entries are mappings anyway; in those of `WRAPPED` an entry with controls names its value by a key."""
+WRAPPED = {
+    "packages": "name",
+    "absent_packages": "name",
+    "absent": "path",
+    "validate": "command",
+    "effective": "command",
+    "activate": "command",
+}
+
+
+def enforced(arguments: dict[str, Any], excepted: list[str]) -> dict[str, Any]:
+    """The arguments of the module without the entries that a deviation excepts.
+
+    Args:
+        arguments: of the task; an entry may say in `controls` which controls it serves.
+        excepted: ids of the controls with a deviation that is in force for this host.
+
+    Returns:
+        The arguments in the form of the module, without `controls`. An entry is left out when all its controls are
+        excepted, so what serves another control too stays.
+
+    Raises:
+        AnsibleActionFail: an entry with `controls` lacks its value, or its controls are not a list.
+    """
+    kept = dict(arguments)
+    for option in (*MAPPINGS, *WRAPPED):
+        entries = arguments.get(option)
+        if not isinstance(entries, list):
+            continue
+        kept[option] = []
+        for entry in entries:
+            if not isinstance(entry, dict):
+                kept[option].append(entry)
+                continue
+            controls = entry.get("controls", [])
+            if not isinstance(controls, list):
+                raise AnsibleActionFail(f"{option}: controls is '{controls}'. Write a list, like [VB-SSH-001].")
+            if controls and set(controls) <= set(excepted):
+                continue
+            if option in MAPPINGS:
+                kept[option].append({key: value for key, value in entry.items() if key != "controls"})
+            elif WRAPPED[option] in entry:
+                kept[option].append(entry[WRAPPED[option]])
+            else:
+                raise AnsibleActionFail(f"{option}: {entry} lacks '{WRAPPED[option]}'.")
+    return kept
 
 
 class ActionModule(ActionBase):
@@ -25,7 +76,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module and settle its guard."""
         result = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
+        excepted = self._templar.template((task_vars or {}).get("verbund_excepted_controls", []))
+        arguments = enforced(self._task.args, excepted)
         guarded = bool(arguments.get("guard")) and not self._task.check_mode
         identity = uuid.uuid4().hex
         if guarded:

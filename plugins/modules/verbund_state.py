@@ -18,16 +18,19 @@ description:
     removed after the activation, so a run that was killed in between is finished by the next one.
   - With O(guard) the change is commit-confirmed. The host undoes it by itself unless the controller confirms it over a
     new connection.
+  - An entry may say which controls it serves. It is left out, neither brought about nor undone, when all of them stand
+    in C(verbund_excepted_controls) of the host. Where an entry is a word, a path or a command, write it as a mapping
+    with C(controls) and C(name) (packages), C(path) (absent) or C(command).
 options:
   packages:
     description: Packages that are installed, without their recommended packages. Packages are not part of an undo.
     type: list
-    elements: str
+    elements: raw
     default: []
   absent_packages:
     description: Packages that are purged, together with what their removal leaves behind in C(/etc).
     type: list
-    elements: str
+    elements: raw
     default: []
   directories:
     description: Directories that exist. Missing parents are created as root:root 0755.
@@ -39,6 +42,7 @@ options:
       mode: {description: 'Octal, quoted, with a leading zero.', type: str, default: "0755"}
       owner: {description: Name of the owner., type: str, default: root}
       group: {description: Name of the group., type: str, default: root}
+      controls: {description: Controls it serves., type: list, elements: str, default: []}
   files:
     description: Regular files with exactly this content. A link or a directory in the place of a file is an error.
     type: list
@@ -51,10 +55,11 @@ options:
       owner: {description: Name of the owner., type: str, default: root}
       group: {description: Name of the group., type: str, default: root}
       sensitive: {description: Show no content in diffs., type: bool, default: false}
+      controls: {description: Controls it serves., type: list, elements: str, default: []}
   absent:
     description: Files, links and empty directories that do not exist.
     type: list
-    elements: path
+    elements: raw
     default: []
   permissions:
     description: Mode and ownership of paths, where they exist. What is left out stays as it is.
@@ -66,6 +71,7 @@ options:
       mode: {description: 'Octal, quoted, with a leading zero.', type: str}
       owner: {description: Name of the owner., type: str}
       group: {description: Name of the group., type: str}
+      controls: {description: Controls it serves., type: list, elements: str, default: []}
   units:
     description:
       - State of systemd units. A unit that does not exist and is wanted off is in its declared state.
@@ -78,12 +84,13 @@ options:
       enabled: {description: Whether it starts at boot., type: bool}
       state: {description: Whether it runs now., type: str, choices: [started, stopped]}
       masked: {description: Whether it is masked. A masked unit is also stopped., type: bool}
+      controls: {description: Controls it serves., type: list, elements: str, default: []}
   validate:
     description:
       - Commands (argument lists) that run with the new files in place and before anything is activated.
       - They run only when something has to be changed or activated.
     type: list
-    elements: list
+    elements: raw
     default: []
   effective:
     description:
@@ -91,12 +98,12 @@ options:
       - If one fails the activation runs although no file changed. They are asked again after the activation, and the
         task fails if the running state still is not the declared one.
     type: list
-    elements: list
+    elements: raw
     default: []
   activate:
     description: Commands (argument lists) that make the running state follow the files.
     type: list
-    elements: list
+    elements: raw
     default: []
   guard:
     description:
@@ -124,7 +131,7 @@ EXAMPLES = r"""
         content: "{{ lookup('ansible.builtin.template', 'chrony.conf.j2') }}"
     units:
       - {name: chrony.service, enabled: true, state: started}
-      - {name: systemd-timesyncd.service, masked: true}
+      - {name: systemd-timesyncd.service, masked: true, controls: [VB-TIM-006]}
     validate: [[chronyd, -p]]
     activate: [[systemctl, reload-or-restart, chrony.service]]
 
@@ -1088,6 +1095,11 @@ def _short(command: list[str]) -> str:
     return text if len(text) <= 160 else f"{text[:157]}..."
 
 
+def _is_command(value: object) -> bool:
+    words = isinstance(value, list) and all(isinstance(w, (str, int)) and not isinstance(w, bool) for w in value)
+    return words and bool(value)
+
+
 class SilentModule(AnsibleModule):
     """Ansible would write every argument, and so the content of every file, to the journal of the host."""
 
@@ -1097,7 +1109,8 @@ class SilentModule(AnsibleModule):
 
 def main() -> None:
     """Run as an Ansible module."""
-    path_options = {"path": {"type": "path", "required": True}}
+    served = {"controls": {"type": "list", "elements": "str", "default": []}}
+    path_options = {**served, "path": {"type": "path", "required": True}}
     owner_options = {"owner": {"type": "str", "default": "root"}, "group": {"type": "str", "default": "root"}}
     directories = {**path_options, **owner_options, "mode": {"type": "str", "default": "0755"}}
     files = {
@@ -1109,6 +1122,7 @@ def main() -> None:
     }
     permissions = {**path_options, "mode": {"type": "str"}, "owner": {"type": "str"}, "group": {"type": "str"}}
     units = {
+        **served,
         "name": {"type": "str", "required": True},
         "enabled": {"type": "bool"},
         "state": {"type": "str", "choices": ["started", "stopped"]},
@@ -1116,24 +1130,28 @@ def main() -> None:
     }
     module = SilentModule(
         argument_spec={
-            "packages": {"type": "list", "elements": "str", "default": []},
-            "absent_packages": {"type": "list", "elements": "str", "default": []},
+            "packages": {"type": "list", "elements": "raw", "default": []},
+            "absent_packages": {"type": "list", "elements": "raw", "default": []},
             "directories": {"type": "list", "elements": "dict", "options": directories, "default": []},
             "files": {"type": "list", "elements": "dict", "options": files, "default": []},
-            "absent": {"type": "list", "elements": "path", "default": []},
+            "absent": {"type": "list", "elements": "raw", "default": []},
             "permissions": {"type": "list", "elements": "dict", "options": permissions, "default": []},
             "units": {"type": "list", "elements": "dict", "options": units, "default": []},
-            "validate": {"type": "list", "elements": "list", "default": []},
-            "effective": {"type": "list", "elements": "list", "default": []},
-            "activate": {"type": "list", "elements": "list", "default": []},
+            "validate": {"type": "list", "elements": "raw", "default": []},
+            "effective": {"type": "list", "elements": "raw", "default": []},
+            "activate": {"type": "list", "elements": "raw", "default": []},
             "guard": {"type": "int"},
             "guard_id": {"type": "str"},
         },
         supports_check_mode=True,
     )
+    for option in ("packages", "absent_packages", "absent"):
+        for word in module.params[option]:
+            if not isinstance(word, str):
+                module.fail_json(msg=f"{option}: {word} is not a word. Quote words such as 'true' and 'no'.")
     for option in ("validate", "effective", "activate"):
         for command in module.params[option]:
-            if not command or not all(isinstance(word, (str, int)) and not isinstance(word, bool) for word in command):
+            if not _is_command(command):
                 module.fail_json(
                     msg=f"{option}: {command} is not a list of words. Quote words such as 'true' and 'no'."
                 )
