@@ -179,7 +179,17 @@ def test_an_entry_is_left_out_when_all_its_controls_are_excepted():
 )
 def test_an_entry_that_is_wrong_is_said_plainly(arguments, said):
     with pytest.raises(plugin.AnsibleActionFail, match=said):
-        plugin.enforced(arguments, [])
+        plugin.checked(plugin.enforced(arguments, []))
+
+
+def test_the_module_gets_every_argument_in_its_type():
+    given = plugin.checked({"files": [{"path": "/etc/a", "content": "a"}], "activate": [["kill", 1]], "guard": "60"})
+    assert given["files"] == [
+        {"path": "/etc/a", "content": "a", "mode": "0644", "owner": "root", "group": "root", "sensitive": False}
+    ]
+    assert given["activate"] == [["kill", "1"]]
+    assert given["guard"] == 60
+    assert given["packages"] == []
 
 
 def test_the_deviations_of_the_host_decide():
