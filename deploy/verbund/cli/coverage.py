@@ -84,9 +84,10 @@ def _modules(stated: Coverage, host_class: HostClass | None) -> None:
 
     from verbund.cli.console import output
 
-    table = Table("module", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("module", no_wrap=True, min_width=max(len(module.id) for module in stated.modules))
     table.add_column("title", no_wrap=True)
-    for name in ("requirements", *Status):
+    for name in ("all", *Status):
         table.add_column(name, justify="right")
     total: Counter[Status] = Counter()
     for module in stated.modules:
@@ -106,9 +107,11 @@ def _requirements(rows: list[dict[str, Any]], answers: Mapping[str, str]) -> Non
 
     for row in rows:
         classes = "all classes" if len(row["classes"]) == len(CLASSES) else ", ".join(row["classes"])
-        output.print(f"{row['id']} ({row['level']}) {row['status']}: {row['title']} [{classes}]", markup=False)
+        output.print(
+            f"{row['id']} ({row['level']}) {row['status']}: {row['title']} [{classes}]", markup=False, soft_wrap=True
+        )
         who = f"{answers[row['answer']]}: " if row["answer"] else ""
         for line in (who + row["en"], ", ".join(row["controls"])):
             if line:
-                output.print("    " + line, markup=False)
+                output.print("    " + line, markup=False, soft_wrap=True)
     output.print(f"entries: {len(rows)}", markup=False)
