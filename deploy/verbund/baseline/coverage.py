@@ -242,11 +242,11 @@ class _Reader:
                 self._add(place, f"{name} is missing", "every requirement has a place, 'manual' at least")
 
     def _valid(self, model: type[Any], item: Any, place: str, name: str, kind: str) -> Any:
-        prefix = place + "."
-        own = {key.removeprefix(prefix): line for key, line in self._lines.items() if key.startswith(prefix)}
         try:
             return model.model_validate(item)
         except ValidationError as error:
+            prefix = place + "."
+            own = {key.removeprefix(prefix): line for key, line in self._lines.items() if key.startswith(prefix)}
             self._findings += explained(error, self._path, own, self._line(place), name=name, kind=kind)
             return None
 

@@ -144,6 +144,26 @@ def test_the_script_never_makes_markup_of_text(templates: Path) -> None:
     assert len(script.encode()) < 32_000
 
 
+@pytest.mark.parametrize("lang", ["de", "en"])
+def test_every_requirement_of_every_module_is_in_the_page(written: Any, lang: str) -> None:
+    from verbund.baseline.controls import bsi_catalogue
+    from verbund.baseline.coverage import require_coverage
+
+    local = local_data(written.pages[lang].read_bytes(), "local")
+    told = {requirement[0]: requirement for module in local["coverage"] for requirement in module[5]}
+    assert list(told) == list(bsi_catalogue())
+    coverage = require_coverage()
+    for module in coverage.modules:
+        for requirement in module.requirements:
+            for standing, (classes, letter, who, text) in zip(
+                requirement.standings, told[requirement.id][3], strict=True
+            ):
+                assert tuple(classes) == standing.classes
+                assert local["statuses"][letter]
+                assert text == getattr(standing, lang)
+                assert who == (standing.answer if lang == "de" else coverage.answers.get(standing.answer, ""))
+
+
 def test_every_verdict_is_in_the_page(written: Any, sample: SimpleNamespace) -> None:
     from verbund.report.data import LETTERS
 
