@@ -293,14 +293,15 @@
     const found = new Set(requirement.standings.map((s) => s.status).filter((status) => status !== "n"));
     return found.size > 1 ? "p" : [...found][0] || "n";
   }
-  // Hosts that were asked (the control applies to them) and those of them that meet it.
+  // Hosts that a control applies to and those of them that meet all; one that could not be asked meets nothing.
   function standing(list, asked) {
     let n = 0, k = 0;
     for (const h of list) {
       const letters = asked.map((c) => h.letters[c.index]).filter((letter) => letter !== "-" && letter !== "a");
-      if (!letters.length) continue;
+      const silent = /^-*$/.test(h.letters);
+      if (!letters.length && !silent) continue;
       n += 1;
-      if (letters.every((letter) => letter === "m")) k += 1;
+      if (!silent && letters.every((letter) => letter === "m")) k += 1;
     }
     return { k, n };
   }

@@ -232,6 +232,8 @@ def test_from_a_module_over_its_requirement_to_the_hosts(small: ReportFiles, tmp
         await go("#/module/OPS.1.2.6?class=server&status=a");
         seen.filtered = [...new Set($$("#view .badge").map(text))];
         seen.servers = text(row("OPS.1.2.6.A5").children[3]);
+        await go("#/module/OPS.1.2.6?class=client&status=a");
+        seen.clients = text(row("OPS.1.2.6.A5").children[3]);
         await go("#/module/OPS.1.2.6?class=switch");
         seen.never = $$("#view details").length;
         await go("#/control/VB-SSH-001");
@@ -242,15 +244,13 @@ def test_from_a_module_over_its_requirement_to_the_hosts(small: ReportFiles, tmp
         return seen;""",
     )  # fmt: skip
 
-    def met(requirement: str, host_class: str) -> tuple[int, int]:
+    def met(requirement: str, *classes: str) -> tuple[int, int]:
         ids = {c.id for c in results.controls if any(b.req == requirement for b in c.bsi)}
-        asked = [
-            verdicts
-            for host in results.hosts
-            if host.host_class == host_class
-            and (verdicts := [r.verdict for r in host.results if r.control in ids and r.verdict != "not applicable"])
-        ]
-        return sum(all(verdict == "met" for verdict in verdicts) for verdicts in asked), len(asked)
+        hosts = [host for host in results.hosts if host.host_class in classes]
+        asked = [[r.verdict for r in h.results if r.control in ids and r.verdict != "not applicable"] for h in hosts]
+        silent = sum(not host.results for host in hosts)
+        met = sum(bool(verdicts) and all(verdict == "met" for verdict in verdicts) for verdicts in asked)
+        return met, sum(map(bool, asked)) + silent
 
     assert len(seen["modules"]) == 21
     assert sum(sum(row[1:]) for row in seen["modules"]) == 408
@@ -261,6 +261,8 @@ def test_from_a_module_over_its_requirement_to_the_hosts(small: ReportFiles, tmp
     assert seen["german"] == "Verschlüsselter Zugriff über Secure Shell"
     assert seen["filtered"] == ["automated"]
     assert seen["servers"].startswith("{} of {} hosts meet all".format(*met("OPS.1.2.6.A5", "server")))
+    assert any(host.error and host.host_class == "client" for host in results.hosts)
+    assert seen["clients"].startswith("{} of {} hosts meet all".format(*met("OPS.1.2.6.A5", "client")))
     assert seen["never"] == 0
     assert seen["back"] == ["#/module/SYS.1.3?q=SYS.1.3.A8", 1, "Server unter Linux und Unix"]
     assert seen["missing"] == "This page is not in the report."
