@@ -111,18 +111,23 @@ class Site:
         self.words = {lang: Words(texts[lang]) for lang in LANGUAGES}
         self._modules = texts["modules"]
 
-    def pages(self, results: Results, previous: Results | None, summary: Summary) -> dict[str, bytes]:
+    def pages(
+        self, results: Results, previous: Results | None, summary: Summary, turned: int = 0
+    ) -> dict[str, bytes]:
         """The pages by language.
 
         Args:
             results: the run to show.
             previous: the run that ``summary`` compares with.
             summary: both, counted and compared.
+            turned: how many verdicts of the run do not hold any more.
         """
         data = encode(summary, results.run, previous.run if previous else None)
-        return {lang: self._page(lang, results, previous, summary, data) for lang in LANGUAGES}
+        return {lang: self._page(lang, results, previous, summary, turned, data) for lang in LANGUAGES}
 
-    def _page(self, lang: str, results: Results, previous: Results | None, summary: Summary, data: str) -> bytes:
+    def _page(
+        self, lang: str, results: Results, previous: Results | None, summary: Summary, turned: int, data: str
+    ) -> bytes:
         words = self.words[lang]
         titles = [one_line(c.title.de if lang == "de" else c.title.en, 200) for c in summary.controls]
         names = {key: words.texts[key] for key in ("verdicts", "lights", "title")}
@@ -134,6 +139,7 @@ class Site:
             run=results.run,
             previous=previous.run if previous else None,
             s=summary,
+            turned=turned,
             titles={control.id: title for control, title in zip(summary.controls, titles, strict=True)},
             letters=LETTERS,
             lights=list(Light),
