@@ -257,7 +257,7 @@ class _Assessment:
             "description": reason or f"{_line(title)}: {result.verdict.value}.",
             "props": [_prop("verdict", result.verdict.value.replace(" ", "-")), *_props("control", result.control)],
             # What nobody could look at was not tested.
-            "methods": ["TEST" if result.observations else "UNKNOWN"],
+            "methods": ["UNKNOWN" if result.verdict is Verdict.NOT_EVALUATED else "TEST"],
             "types": ["control-objective"],
             "origins": [{"actors": [{"type": "tool", "actor-uuid": self._tool()}]}],
             "subjects": [{"subject-uuid": _host_id(host), "type": "inventory-item"}],
