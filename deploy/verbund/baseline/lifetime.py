@@ -98,7 +98,9 @@ class _Turned:
         if result.verdict is Verdict.EXCEPTED and given and given.expires < self._at.astimezone(UTC).date():
             self.ended += 1
             self.since = max(self.since, datetime.combine(given.expires + timedelta(days=1), time(), UTC))
-            why = f"the exception ended on {given.expires.isoformat()}" + (f"; {result.reason}" if result.reason else "")
+            why = f"the exception ended on {given.expires.isoformat()}" + (
+                f"; {result.reason}" if result.reason else ""
+            )
             return result.model_copy(update={"verdict": Verdict.NOT_MET, "reason": why, "deviation": None})
         return result
 

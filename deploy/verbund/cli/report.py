@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
+    *,
     results: Annotated[
         Path | None,
         typer.Option("--results", "-r", help="Result file of `verbund verify` (default: the latest one)."),
@@ -193,9 +194,7 @@ def _read(path: Path) -> Results:
     """Read a result file; every way in which it can be unusable is one plain error."""
     from pydantic import ValidationError
 
-    from verbund.baseline.controls import Entry
     from verbund.baseline.results import Results
-    from verbund.report import Declared, Format
 
     try:
         return Results.read(path)

@@ -168,9 +168,7 @@ def write_exports(
     return list(contents)
 
 
-def _papers(
-    standing: Standing, directory: Path, root: Path, tenants: Mapping[str, Declared]
-) -> dict[Path, bytes]:
+def _papers(standing: Standing, directory: Path, root: Path, tenants: Mapping[str, Declared]) -> dict[Path, bytes]:
     papers = Papers(root / "templates" / "papers", Places.read(root))
     contents: dict[Path, bytes] = {}
     for tenant in sorted({host.tenant for host in standing.results.hosts}):

@@ -158,7 +158,7 @@ class _Assessment:
             if requirements
             else {"include-all": {}}
         )
-        result: Json = {
+        outcome: Json = {
             "uuid": self._own("result"),
             "title": f"Verification {_line(run.id)}",
             "description": (
@@ -181,11 +181,11 @@ class _Assessment:
         }
         for key, parts in (("observations", observations), ("risks", risks), ("findings", findings)):
             if parts:  # The schema refuses empty lists.
-                result[key] = parts
+                outcome[key] = parts
         return {
             "metadata": _metadata(f"Verbund: verification {_line(run.id)}", self._standing.since, run.release),
             "import-ap": {"href": f"#{self._plan()['uuid']}"},
-            "results": [result],
+            "results": [outcome],
             "back-matter": {"resources": [_bsi_resource(), self._plan()]},
         }
 
@@ -306,9 +306,7 @@ class _Assessment:
             **({"related-risks": [{"risk-uuid": risk["uuid"]} for risk in risks]} if risks else {}),
         }
 
-    def _risks(
-        self, control: ControlInfo, seen: Sequence[tuple[HostResult, ControlResult, str | None]]
-    ) -> list[Json]:
+    def _risks(self, control: ControlInfo, seen: Sequence[tuple[HostResult, ControlResult, str | None]]) -> list[Json]:
         risks = []
         failed = [(host, observed) for host, result, observed in seen if result.verdict is Verdict.NOT_MET]
         if failed:

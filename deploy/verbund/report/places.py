@@ -15,6 +15,8 @@ from verbund.baseline.results import ControlInfo, Record
 from verbund.errors import Finding, InputError
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from verbund.baseline.controls import Entry
 
 FILE: Final = Path("templates/papers/places.yml")
@@ -84,12 +86,7 @@ class Places(Record):
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            raise InputError(
-                [
-                    Finding(FILE, _line_of(list(map(str, problem["loc"])), lines), 0, _said(problem["loc"], problem["msg"]))
-                    for problem in error.errors()
-                ]
-            ) from error
+            raise InputError(_malformed(problem, lines) for problem in error.errors()) from error
 
 
 def _standing(control: str, role: str, places: Iterable[_P]) -> list[_P]:
@@ -142,9 +139,7 @@ def _unknown(
             yield Finding(FILE, lines[f"{at}.{index}"], 0, f"'{name}' is no {what}", hint)
 
 
-def _line_of(where: list[str], lines: dict[str, int]) -> int:
-    return next((lines[key] for n in range(len(where), 0, -1) if (key := ".".join(where[:n])) in lines), 0)
-
-
-def _said(where: Sequence[int | str], message: str) -> str:
-    return f"{'.'.join(map(str, where)) or 'the file'}: {message}"
+def _malformed(problem: ErrorDetails, lines: dict[str, int]) -> Finding:
+    where = [str(part) for part in problem["loc"]]
+    line = next((lines[key] for n in range(len(where), 0, -1) if (key := ".".join(where[:n])) in lines), 0)
+    return Finding(FILE, line, 0, f"{'.'.join(where) or 'the file'}: {problem['msg']}")

@@ -123,7 +123,9 @@ def _result(host: HostResult, result: ControlResult, number: dict[str, int]) -> 
             {
                 # Viewers want a file: the one that declares the host.
                 "physicalLocation": {"artifactLocation": {"uri": _declared(host), "uriBaseId": "%SRCROOT%"}},
-                "logicalLocations": [{"name": _line(host.host), "fullyQualifiedName": _place(host), "kind": "resource"}],
+                "logicalLocations": [
+                    {"name": _line(host.host), "fullyQualifiedName": _place(host), "kind": "resource"}
+                ],
             }
         ],
         "partialFingerprints": {"hostAndControl/v1": _fingerprint(host, result)},

@@ -111,9 +111,7 @@ class Site:
         self.words = {lang: Words(texts[lang]) for lang in LANGUAGES}
         self._modules = texts["modules"]
 
-    def pages(
-        self, results: Results, previous: Results | None, summary: Summary, turned: int = 0
-    ) -> dict[str, bytes]:
+    def pages(self, results: Results, previous: Results | None, summary: Summary, turned: int = 0) -> dict[str, bytes]:
         """The pages by language.
 
         Args:
@@ -123,10 +121,10 @@ class Site:
             turned: how many verdicts of the run do not hold any more.
         """
         data = encode(summary, results.run, previous.run if previous else None)
-        return {lang: self._page(lang, results, previous, summary, turned, data) for lang in LANGUAGES}
+        return {lang: self._page(lang, results, previous, summary, data, turned=turned) for lang in LANGUAGES}
 
     def _page(
-        self, lang: str, results: Results, previous: Results | None, summary: Summary, turned: int, data: str
+        self, lang: str, results: Results, previous: Results | None, summary: Summary, data: str, *, turned: int
     ) -> bytes:
         words = self.words[lang]
         titles = [one_line(c.title.de if lang == "de" else c.title.en, 200) for c in summary.controls]
