@@ -147,11 +147,13 @@ def _say_turned(current: Results, moment: datetime) -> None:
 
     standing = as_of(current, moment)
     if standing.stale:
-        output.print(
-            f"{standing.stale} verdicts are stale by now: run `verbund verify` again", markup=False, soft_wrap=True
+        errors.print(
+            f"{standing.stale} verdicts are stale: their evidence is too old; run `verbund verify` again",
+            markup=False,
+            soft_wrap=True,
         )
     if standing.ended:
-        output.print(f"{standing.ended} verdicts are not met any more: their exception ended", markup=False)
+        errors.print(f"{standing.ended} verdicts are not met: their exception has ended", markup=False, soft_wrap=True)
 
 
 def _catalogue(project: Project) -> list[Entry]:
