@@ -11,6 +11,7 @@ All identifiers are name-based (RFC 9562, version 5): the same run makes the sam
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections import Counter, defaultdict
@@ -357,9 +358,13 @@ def _names(hosts: Iterable[HostResult]) -> str:
 
 def _document(kind: str, body: Json) -> bytes:
     """The document with an identifier of its content, so that a changed document never keeps the old one."""
-    content = json.dumps(body, ensure_ascii=False, sort_keys=True)
-    whole = {kind: {"uuid": _id(kind, content), **body}}
-    return (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()
+    whole = {kind: {"uuid": _id(kind, hashlib.sha256(_json(body)).hexdigest()), **body}}
+    return _json(whole) + b"\n"
+
+
+def _json(value: Json) -> bytes:
+    # Compact: with line breaks and blanks, 75,000 observations are half as large again (80 MB, not 52).
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _metadata(title: str, modified: datetime, release: str) -> Json:

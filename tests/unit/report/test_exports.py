@@ -133,7 +133,7 @@ def test_the_same_run_makes_the_same_bytes_and_another_run_other_identifiers(sam
     for export in (assessment_results, sarif):
         assert export(now(results)) == export(now(shuffled))
     one, other = (assessment_results(now(sample.results(12, 8, name=name))) for name in ("a", "b"))
-    ids = [set(re.findall(r'"uuid": "([^"]+)"', document.decode())) for document in (one, other)]
+    ids = [set(re.findall(r'"uuid":"([^"]+)"', document.decode())) for document in (one, other)]
     hosts = {item["uuid"] for item in local(one)["local-definitions"]["inventory-items"]}
     assert hosts < ids[0] & ids[1]
     assert local(one)["uuid"] != local(other)["uuid"]
@@ -149,9 +149,9 @@ def local(document: bytes) -> Any:
 
 def test_every_reference_in_the_results_leads_somewhere(sample: SimpleNamespace) -> None:
     document = assessment_results(now(sample.results(40, 10)))
-    named = re.findall(r'"uuid": "([^"]+)"', document.decode())
+    named = re.findall(r'"uuid":"([^"]+)"', document.decode())
     assert len(named) == len(set(named))
-    used = re.findall(r'"(?:subject|observation|risk|actor|component)-uuid": "([^"]+)"', document.decode())
+    used = re.findall(r'"(?:subject|observation|risk|actor|component)-uuid":"([^"]+)"', document.decode())
     assert used
     assert set(used) <= set(named)
     assert json.loads(document)["assessment-results"]["import-ap"]["href"][1:] in named
