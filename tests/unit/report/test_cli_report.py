@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from verbund.cli import main
+from verbund.cli.report import Choice
+from verbund.report import Format
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -162,3 +164,7 @@ def test_where_no_pdf_can_be_made_it_says_what_to_install(
     assert "requirements/debian.txt" in said
     assert "the papers do not say how many hosts a tenant has" in said
     assert not (project / ".verbund" / "report").exists()
+
+
+def test_every_format_can_be_chosen() -> None:
+    assert {choice.value for choice in Choice} == {*Format, "all"}
