@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from verbund.baseline.results import BsiReference, ControlInfo, Record, Title
+from verbund.baseline.results import LIFETIME_HOURS, BsiReference, ControlInfo, Record, Title
 from verbund.errors import Finding, InputError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Control(Record):
     test: Annotated[str, StringConstraints(pattern=r"^[\w./-]+\.py::\w+$")]
     evidence: Literal["effective", "persistent", "both"]
     since: Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}\.[1-9][0-9]?$")]
-    lifetime_hours: int = Field(default=168, gt=0)
+    lifetime_hours: int = Field(default=LIFETIME_HOURS, gt=0)
 
     @property
     def number(self) -> str:
@@ -108,6 +108,7 @@ class Entry:
             role=self.role,
             evidence=control.evidence,
             since=control.since,
+            lifetime_hours=control.lifetime_hours,
         )
 
 

@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 FORMAT: Final = "verbund-results/1"
 
+LIFETIME_HOURS: Final = 168
+"""How old the evidence of a control may be where the control says nothing: a week."""
+
 
 class Verdict(StrEnum):
     """What follows from the evidence. There is no silent pass."""
@@ -59,7 +62,10 @@ class BsiReference(Record):
 
 
 class ControlInfo(Record):
-    """What a reader of the report needs to know about a control."""
+    """What a reader of the report needs to know about a control.
+
+    ``lifetime_hours`` is how old evidence may be before the verdict is ``stale``, also in a report written later.
+    """
 
     id: str
     title: Title
@@ -67,6 +73,7 @@ class ControlInfo(Record):
     role: str
     evidence: Literal["effective", "persistent", "both"]
     since: str
+    lifetime_hours: int = Field(default=LIFETIME_HOURS, gt=0)
 
 
 class Observation(Record):

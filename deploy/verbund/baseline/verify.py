@@ -8,15 +8,16 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verbund.baseline.bundle import Answer, Bundle, EvidenceError
-from verbund.baseline.controls import Control, Entry, require_controls
+from verbund.baseline.controls import Entry, require_controls
 from verbund.baseline.evaluate import Evaluation, Outcome, role_defaults, with_checks
 from verbund.baseline.fleet import Fleet, Visit
 from verbund.baseline.junit import write_junit
+from verbund.baseline.lifetime import it_said, overdue
 from verbund.baseline.plan import Plan
 from verbund.baseline.results import (
     ControlResult,
@@ -240,10 +241,10 @@ class Verification:
                     owner=known.owner, reason=known.reason, compensation=known.compensation, expires=known.expires
                 )
             if bundle and outcome.commands and verdict is not Verdict.NOT_EVALUATED:
-                aged = _aged(control, bundle.collected, now)
+                aged = overdue(bundle.collected, control.lifetime_hours, now)
                 if aged:
-                    verdict, deviation = Verdict.STALE, None
-                    reason = f"{aged}; it said: {outcome.verdict.value}" + (f": {reason}" if reason else "")
+                    said = ControlResult(control=control.id, verdict=outcome.verdict, reason=reason)
+                    verdict, reason, deviation = Verdict.STALE, it_said(aged, said), None
             limit = _EXCERPT_MET if verdict is Verdict.MET else _EXCERPT
             results.append(
                 ControlResult(
@@ -263,13 +264,6 @@ class Verification:
             learned = plan.learned(self._used.get(name, ()), self.release, complete=complete)
             if learned != plan:
                 learned.write(self.plans)
-
-
-def _aged(control: Control, collected: datetime, now: datetime) -> str:
-    age = now - collected
-    if age <= timedelta(hours=control.lifetime_hours):
-        return ""
-    return f"the evidence is {age.days} days old, more than {control.lifetime_hours} h"
 
 
 def _observation(answer: Answer, limit: int) -> Observation:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""``verbund report``: turn the result file of a verification into pages, a table and a JUnit file."""
+"""``verbund report``: turn the result file of a verification into pages, tables, papers and other tools' formats."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,22 @@ from verbund.errors import UsageError
 from verbund.project import Project
 
 if TYPE_CHECKING:
+    from verbund.baseline.controls import Entry
     from verbund.baseline.results import Results
+    from verbund.report import Declared, Format
+
+
+class Choice(StrEnum):
+    """What can be written; the names of `verbund.report.Format`, and all of them."""
+
+    HTML = "html"
+    CSV = "csv"
+    JUNIT = "junit"
+    OSCAL = "oscal"
+    SARIF = "sarif"
+    PROMETHEUS = "prometheus"
+    PAPERS = "papers"
+    ALL = "all"
 
 
 class Language(StrEnum):
@@ -30,6 +46,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
+    *,
     results: Annotated[
         Path | None,
         typer.Option("--results", "-r", help="Result file of `verbund verify` (default: the latest one)."),
@@ -44,32 +61,135 @@ def report(
     lang: Annotated[
         Language, typer.Option("--lang", "-l", help="Page to name first, and language of the spreadsheet.")
     ] = Language.DE,
+    formats: Annotated[
+        list[Choice] | None,
+        typer.Option("--format", "-f", help="What to write; may be given several times (default: html, csv, junit)."),
+    ] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option("--at", formats=["%Y-%m-%d"], help="Judge age as at the end of this day (default: now)."),
+    ] = None,
 ) -> None:
     """Write the report of a verification: open index.html with any browser, no server needed.
 
     Both languages are written: index.html (German) and index.en.html (English), each one file that can be mailed.
-    results.csv is for spreadsheets, junit.xml for CI servers.
+    results.csv is for spreadsheets, junit.xml for CI servers. On request: oscal (component definition and assessment
+    results), sarif, prometheus (for the textfile collector), papers (WiBA sheet and measures after Art. 32 GDPR of each
+    tenant, HTML and PDF, German). Evidence that is too old by now is stale, whatever the run said.
     """
-    from verbund.report import write_report
+    from verbund.report import Format, write_exports, write_report
 
     project = Project.find()
     stored = project.state / "results"
     source = results or stored / "latest.json"
     current = _read(source)
-    earlier = _read(previous) if previous else _newest_before(current, stored)
-    files = write_report(
-        current,
-        earlier,
-        (destination or project.state / "report").absolute(),
-        project.root / "templates" / "report",
-        lang.value,
-    )
-    compared = safe(f"compared with run {earlier.run.id}") if earlier else "no earlier run to compare with"
-    output.print(f"{len(current.hosts)} hosts, {len(current.controls)} controls; {compared}", markup=False)
-    first = files.pages[lang.value]
-    others = [page for page in files.pages.values() if page != first]
-    for path in (first, *others, files.csv, files.junit):
-        output.print(f"  {_size(path):>9}  {path}", markup=False, soft_wrap=True)
+    moment = _moment(current, at)
+    chosen = _chosen(formats)
+    target = (destination or project.state / "report").absolute()
+    written = []
+    pages = chosen & {Format.HTML, Format.CSV, Format.JUNIT}
+    compared = ""
+    exports = []
+    # The exports first: where they cannot be made, nothing is written at all.
+    if chosen - pages:
+        exports = write_exports(
+            current,
+            target,
+            project.root,
+            chosen,
+            entries=_catalogue(project) if Format.OSCAL in chosen else (),
+            tenants=_tenants(project) if Format.PAPERS in chosen else {},
+            at=moment,
+        )
+    if pages:
+        earlier = (_read(previous) if previous else _newest_before(current, stored)) if Format.HTML in pages else None
+        files = write_report(
+            current,
+            earlier,
+            target,
+            project.root / "templates" / "report",
+            lang.value,
+            at=moment,
+            formats=pages,
+        )
+        first = files.pages[lang.value]
+        written = sorted(files.written, key=lambda path: path != first)
+        if Format.HTML in pages:
+            compared = f"; compared with run {earlier.run.id}" if earlier else "; no earlier run to compare with"
+    head = f"{len(current.hosts)} hosts, {len(current.controls)} controls{compared}"
+    output.print(safe(head), markup=False)
+    _say_turned(current, moment)
+    for path in (*written, *exports):
+        output.print(safe(f"  {_size(path):>9}  {path}"), markup=False, soft_wrap=True)
+
+
+def _chosen(formats: list[Choice] | None) -> set[Format]:
+    from verbund.report import Format
+
+    if not formats:
+        return {Format.HTML, Format.CSV, Format.JUNIT}
+    return set(Format) if Choice.ALL in formats else {Format(choice.value) for choice in formats}
+
+
+def _moment(current: Results, at: datetime | None) -> datetime:
+    """Now, or the end of the day that was named; a report from before its own run would be made up."""
+    now = datetime.now(UTC)
+    moment = now if at is None else at.replace(tzinfo=UTC) + timedelta(days=1) - timedelta(seconds=1)
+    if at is not None and moment < current.run.finished:
+        raise UsageError(
+            f"the run ended on {current.run.finished:%Y-%m-%d}, after {at:%Y-%m-%d}", "name that day or a later one"
+        )
+    return moment
+
+
+def _say_turned(current: Results, moment: datetime) -> None:
+    from verbund.baseline.lifetime import as_of
+
+    standing = as_of(current, moment)
+    if standing.stale:
+        errors.print(
+            f"{standing.stale} verdicts are stale: their evidence is too old; run `verbund verify` again",
+            markup=False,
+            soft_wrap=True,
+        )
+    if standing.ended:
+        errors.print(f"{standing.ended} verdicts are not met: their exception has ended", markup=False, soft_wrap=True)
+
+
+def _catalogue(project: Project) -> list[Entry]:
+    from verbund.baseline.controls import require_controls
+
+    entries = require_controls(project.roles)
+    if not entries:
+        raise UsageError(
+            f"{project.roles}: no role has controls, so there is no component definition to write",
+            "run the command in a complete checkout",
+        )
+    return entries
+
+
+def _tenants(project: Project) -> dict[str, Declared]:
+    """Names and hosts of the tenants; where the intent has errors the papers say less, and this says why."""
+    from verbund.errors import VerbundError
+    from verbund.intent import load
+    from verbund.report import Declared
+
+    try:
+        intent = load(project.inventory)
+        names: dict[str, set[str]] = {}
+        for host in intent.select(None):
+            names.setdefault(host.tenant, set()).add(host.name)
+    except VerbundError:
+        errors.print(
+            "the papers do not say how many hosts a tenant has: the intent has errors (see `verbund check`)",
+            markup=False,
+            soft_wrap=True,
+        )
+        return {}
+    return {
+        name: Declared(tenant.name, tenant.contact, frozenset(names.get(name, ())))
+        for name, tenant in intent.tenants.items()
+    }
 
 
 def _read(path: Path) -> Results:

@@ -236,9 +236,11 @@ def lint_controls() -> None:
     from verbund.errors import InputError
     from verbund.intent import load
     from verbund.project import Project
+    from verbund.report import lint_places
 
     project = Project.find()
     entries, findings = lint(project.root, set(load(project.inventory).standard.profiles), coverage.FILE)
+    findings += lint_places(project.root, entries)
     if findings:
         raise InputError(findings)
     output.print(f"controls: {len(entries)}, nothing missing, nothing dangling", markup=False)

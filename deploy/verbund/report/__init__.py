@@ -1,39 +1,81 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The report: what a verification found, for deciders, admins, spreadsheets and CI servers.
+"""The report: what a verification found, for deciders, admins, auditors, spreadsheets, CI servers and other tools.
 
 From a result file come two pages (German and English; start page, tenant, site, host, control, changes), a table for
-spreadsheets and a JUnit file. The same results always give the same bytes.
+spreadsheets and a JUnit file; on request OSCAL, SARIF, metrics for Prometheus, and two papers per tenant. The same
+results, judged on the same day, always give the same bytes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verbund.baseline.junit import junit, write_junit
+from verbund.baseline.lifetime import as_of
+from verbund.errors import UsageError
 from verbund.report.files import replace_bytes
+from verbund.report.metrics import metrics
+from verbund.report.oscal import assessment_results, component_definition
+from verbund.report.papers import Declared, Papers, pdf
+from verbund.report.places import Places, lint_places
+from verbund.report.sarif import sarif
 from verbund.report.site import LANGUAGES, Site
 from verbund.report.summary import summarise
 from verbund.report.table import table
 
 if TYPE_CHECKING:
+    from verbund.baseline.controls import Entry
+    from verbund.baseline.lifetime import Standing
     from verbund.baseline.results import Results
 
-__all__ = ["LANGUAGES", "ReportFiles", "write_junit", "write_report"]
+__all__ = [
+    "LANGUAGES",
+    "Declared",
+    "Format",
+    "ReportFiles",
+    "lint_places",
+    "write_exports",
+    "write_junit",
+    "write_report",
+]
+
+
+class Format(StrEnum):
+    """What a run can be written as."""
+
+    HTML = "html"
+    CSV = "csv"
+    JUNIT = "junit"
+    OSCAL = "oscal"
+    SARIF = "sarif"
+    PROMETHEUS = "prometheus"
+    PAPERS = "papers"
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
-    """Where the report lies; ``pages`` by language."""
+    """Where the report lies; ``pages`` by language, ``written`` everything that was written, pages first."""
 
     pages: dict[str, Path]
     csv: Path
     junit: Path
+    written: tuple[Path, ...]
 
 
 def write_report(
-    results: Results, previous: Results | None, output: Path, templates: Path, lang: str = "de"
+    results: Results,
+    previous: Results | None,
+    output: Path,
+    templates: Path,
+    lang: str = "de",
+    *,
+    at: datetime | None = None,
+    formats: Collection[Format] = (Format.HTML, Format.CSV, Format.JUNIT),
 ) -> ReportFiles:
     """Write the report. All of it is made before any file is replaced.
 
@@ -43,24 +85,96 @@ def write_report(
         output: directory to write into; other files in it are left alone.
         templates: the report's templates (``templates/report`` of the checkout).
         lang: language of the spreadsheet, ``de`` or ``en``; pages are written in both.
+        at: the moment to judge the age of evidence and exceptions at; None is the end of the run.
+        formats: which of the pages, the table and the JUnit file to write.
 
     Raises:
         UsageError: the results contradict themselves, templates are missing, or the output cannot be written.
     """
+    standing = as_of(results, at or results.run.finished)
     site = Site(templates)
     words = site.words[lang]
-    pages = site.pages(results, previous, summarise(results, previous))
-    files = ReportFiles(
-        pages={"de": output / "index.html", "en": output / "index.en.html"},
-        csv=output / "results.csv",
-        junit=output / "junit.xml",
-    )
-    contents = {
-        files.csv: table(results, words.texts["csv"], words.verdicts, lang),
-        files.junit: junit(results),
-        files.pages["en"]: pages["en"],
-        files.pages["de"]: pages["de"],
+    summary = summarise(standing.results, previous, standing.on)
+    files = {
+        "de": output / "index.html",
+        "en": output / "index.en.html",
+        "csv": output / "results.csv",
+        "junit": output / "junit.xml",
     }
+    contents: dict[Path, bytes] = {}
+    if Format.CSV in formats:
+        contents[files["csv"]] = table(standing.results, words.texts["csv"], words.verdicts, lang)
+    if Format.JUNIT in formats:
+        contents[files["junit"]] = junit(standing.results)
+    if Format.HTML in formats:
+        pages = site.pages(standing.results, previous, summary, turned=standing.stale + standing.ended)
+        contents |= {files[name]: pages[name] for name in ("en", "de")}
     for path, content in contents.items():
         replace_bytes(path, content)
-    return files
+    return ReportFiles(
+        pages={name: files[name] for name in LANGUAGES},
+        csv=files["csv"],
+        junit=files["junit"],
+        written=tuple(path for path in files.values() if path in contents),
+    )
+
+
+def write_exports(
+    results: Results,
+    output: Path,
+    root: Path,
+    formats: Collection[Format],
+    *,
+    entries: Sequence[Entry] = (),
+    tenants: Mapping[str, Declared] | None = None,
+    at: datetime | None = None,
+) -> list[Path]:
+    """Write what other tools and other people read. All of it is made before any file is replaced.
+
+    Args:
+        results: the run.
+        output: directory to write into; other files in it are left alone.
+        root: the project, for the templates of the papers and the places of the controls.
+        formats: which to write; pages, table and JUnit are `write_report`'s.
+        entries: the catalogue of controls, for the OSCAL component definition; without any there is none.
+        tenants: what the intent says about the tenants, for the papers.
+        at: the moment to judge the age of evidence and exceptions at; None is the end of the run.
+
+    Returns:
+        the files written.
+
+    Raises:
+        InputError: the file of places is malformed.
+        UsageError: the results contradict themselves, templates are missing, PDF cannot be made here, or the output
+            cannot be written.
+    """
+    standing = as_of(results, at or results.run.finished)
+    summarise(standing.results, None, standing.on)  # refuses results that contradict themselves
+    contents: dict[Path, bytes] = {}
+    if Format.OSCAL in formats:
+        if entries:
+            contents[output / "oscal-component-definition.json"] = component_definition(
+                entries, results.run.release, results.run.finished
+            )
+        contents[output / "oscal-assessment-results.json"] = assessment_results(standing)
+    if Format.SARIF in formats:
+        contents[output / "results.sarif"] = sarif(standing)
+    if Format.PROMETHEUS in formats:
+        contents[output / "verbund.prom"] = metrics(standing)
+    if Format.PAPERS in formats:
+        contents |= _papers(standing, output / "papers", root, tenants or {})
+    for path, content in contents.items():
+        replace_bytes(path, content)
+    return list(contents)
+
+
+def _papers(standing: Standing, directory: Path, root: Path, tenants: Mapping[str, Declared]) -> dict[Path, bytes]:
+    papers = Papers(root / "templates" / "papers", Places.read(root))
+    contents: dict[Path, bytes] = {}
+    for tenant in sorted({host.tenant for host in standing.results.hosts}):
+        if "/" in tenant or "\0" in tenant or tenant in {"", ".", ".."}:
+            raise UsageError(f"{tenant!r} cannot be the id of a tenant, so there are no papers of it")
+        for kind, page in papers.write(standing, tenant, tenants.get(tenant)).items():
+            contents[directory / tenant / f"{kind}.html"] = page
+            contents[directory / tenant / f"{kind}.pdf"] = pdf(page, standing.since)
+    return contents

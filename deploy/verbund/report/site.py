@@ -114,18 +114,21 @@ class Site:
         self.words = {lang: Words(texts[lang]) for lang in LANGUAGES}
         self._coverage = require_coverage()
 
-    def pages(self, results: Results, previous: Results | None, summary: Summary) -> dict[str, bytes]:
+    def pages(self, results: Results, previous: Results | None, summary: Summary, turned: int = 0) -> dict[str, bytes]:
         """The pages by language.
 
         Args:
             results: the run to show.
             previous: the run that ``summary`` compares with.
             summary: both, counted and compared.
+            turned: how many verdicts of the run do not hold any more.
         """
         data = encode(summary, results.run, previous.run if previous else None)
-        return {lang: self._page(lang, results, previous, summary, data) for lang in LANGUAGES}
+        return {lang: self._page(lang, results, previous, summary, data, turned=turned) for lang in LANGUAGES}
 
-    def _page(self, lang: str, results: Results, previous: Results | None, summary: Summary, data: str) -> bytes:
+    def _page(
+        self, lang: str, results: Results, previous: Results | None, summary: Summary, data: str, *, turned: int
+    ) -> bytes:
         words = self.words[lang]
         titles = [one_line(c.title.de if lang == "de" else c.title.en, 200) for c in summary.controls]
         names = {key: words.texts[key] for key in ("verdicts", "lights", "title")}
@@ -139,6 +142,7 @@ class Site:
             run=results.run,
             previous=previous.run if previous else None,
             s=summary,
+            turned=turned,
             titles={control.id: title for control, title in zip(summary.controls, titles, strict=True)},
             letters=LETTERS,
             lights=list(Light),

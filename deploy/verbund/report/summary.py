@@ -66,7 +66,7 @@ class Excuse:
         deviation: owner, reason, compensation, expiry as recorded.
         hosts: number of hosts it excuses.
         controls: number of controls it excuses on them.
-        days: days from the run to the expiry; 0 is the last day.
+        days: days that are left until the expiry; 0 is the last day.
     """
 
     deviation: DeviationInfo
@@ -124,12 +124,13 @@ class Summary:
     changes: Changes | None
 
 
-def summarise(results: Results, previous: Results | None) -> Summary:
+def summarise(results: Results, previous: Results | None, on: date | None = None) -> Summary:
     """Count and compare.
 
     Args:
         results: the run to report on.
         previous: the run to compare with, if any.
+        on: the day from which the days left of an exception are counted; None is the day of the run.
 
     Raises:
         UsageError: the result file contradicts itself (a host or control twice, a control nobody described).
@@ -156,7 +157,7 @@ def summarise(results: Results, previous: Results | None) -> Summary:
                 key=lambda pair: (-pair[1], pair[0].id),
             )
         ),
-        exceptions=_exceptions(hosts, results.run.finished.date()),
+        exceptions=_exceptions(hosts, on or results.run.finished.date()),
         silent_hosts=silent,
         partly_seen=partly,
         changes=None if previous is None else _compare(hosts, previous),

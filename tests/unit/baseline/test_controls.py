@@ -229,7 +229,19 @@ class TestCommandLine:
         assert "controls: 1" in capfd.readouterr().out
         assert self.run("controls", "--json") == 0
         assert json.loads(capfd.readouterr().out)[0]["role"] == "sshd"
+        assert self.run("controls", "lint") == 2
+        assert "templates/papers/places.yml: cannot be read" in capfd.readouterr().err
+        places = tiny.root / "templates" / "papers" / "places.yml"
+        places.parent.mkdir(parents=True)
+        place = "id: a, title: A, roles: [sshd]"
+        places.write_text(
+            f"tom: [{{{place}, goal: G, law: L, about: x, ask: [{{who: W, ask: Q}}]}}]\n"
+            f"wiba: [{{{place}, who: W, classes: [server]}}]\n"
+        )
         assert self.run("controls", "lint") == 0
+        places.write_text(places.read_text().replace("classes: [server]", "classes: [client]"))
+        assert self.run("controls", "lint") == 2
+        assert "VB-SSH-001 has no place in wiba (class server)" in capfd.readouterr().err
         assert self.run("controls", "--markdown") == 0
         assert "# Control catalogue" in capfd.readouterr().out
 

@@ -20,6 +20,7 @@ import pytest
 from verbund.baseline import verify as verify_module
 from verbund.baseline.bundle import Answer, Bundle, EvidenceError
 from verbund.baseline.junit import junit
+from verbund.baseline.lifetime import as_of
 from verbund.baseline.plan import Plan
 from verbund.baseline.results import HostResult, Results, Verdict
 from verbund.baseline.session import Limits
@@ -226,6 +227,32 @@ class TestEvidence:
         assert of(results, daily).verdict is Verdict.STALE
         assert of(results, weekly).verdict is Verdict.MET
         assert exit_code(results) is ExitCode.FINDINGS
+
+    def test_three_weeks_old_evidence_holds_nothing_and_excuses_nothing(self, tiny):
+        met = tiny.add('assert host.run("true").rc == 0')
+        missed = tiny.add('assert host.run("false").rc == 0, "it is off"')
+        excepted = tiny.add('assert host.run("echo x").stdout == "y", "it is x"')
+        given = Accepted()
+        verification = tiny.verification(deviations={"h1": {excepted: given}})
+        fresh = verification.run()
+        assert [of(fresh, c).verdict for c in (met, missed, excepted)] == [
+            Verdict.MET, Verdict.NOT_MET, Verdict.EXCEPTED,
+        ]  # fmt: skip
+        bundle = Bundle.newest(verification.evidence, "h1", verification.key)
+        for path in (verification.evidence / "h1").iterdir():
+            path.unlink()
+        old = datetime.now(UTC) - timedelta(weeks=3)
+        bundle.model_copy(update={"collected": old}).sealed(verification.key).write(verification.evidence)
+        again = tiny.verification(deviations={"h1": {excepted: given}}, from_evidence=True).run()
+        for control, said in ((met, "met"), (missed, "not met: it is off"), (excepted, "not met: it is x")):
+            result = of(again, control)
+            assert result.verdict is Verdict.STALE
+            assert result.deviation is None
+            assert f"older than 168 h; it said: {said}" in result.reason
+        # A report that is written three weeks after a fresh run comes to the same.
+        later = as_of(fresh, datetime.now(UTC) + timedelta(weeks=3))
+        assert {result.verdict for result in later.results.hosts[0].results} == {Verdict.STALE}
+        assert later.stale == 3
 
     @pytest.mark.parametrize("change", ["answer", "hash too", "another key", "unsigned", "host", "half", "nothing"])
     def test_changed_evidence_is_refused(self, tiny, change, tmp_path_factory):

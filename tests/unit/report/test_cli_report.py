@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from datetime import timedelta
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from verbund.cli import main
+from verbund.cli.report import Choice
+from verbund.report import Format
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -22,6 +26,7 @@ def project(tmp_path: Path, templates: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory" / "verbund.yml").write_text("")
     shutil.copytree(templates, tmp_path / "templates" / "report")
+    shutil.copytree(templates.parent / "papers", tmp_path / "templates" / "papers")
     monkeypatch.setenv("VERBUND_PROJECT", str(tmp_path))
     return tmp_path
 
@@ -93,3 +98,73 @@ def test_a_directory_is_no_result_file(project: Path, capsys: pytest.CaptureFixt
 
 def test_an_unknown_language_is_a_usage_error(project: Path) -> None:
     assert run("--lang", "fr") == 2
+
+
+def test_formats_can_be_chosen(project: Path, sample: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    store(project, sample, "latest", 0, 100)
+    assert run("-f", "sarif", "-f", "prometheus", "-f", "csv", "--at", "2026-11-22") == 0
+    out = project / ".verbund" / "report"
+    assert {path.name for path in out.iterdir()} == {"results.sarif", "verbund.prom", "results.csv"}
+    said = capsys.readouterr().out
+    assert "compared" not in said
+    assert all(str(path) in said for path in out.iterdir())
+
+
+def test_a_report_of_an_old_run_says_stale(
+    project: Path, sample: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = store(project, sample, "old", 0, 100)
+    assert run("--results", str(path), "--at", "2026-12-13") == 0
+    assert "verdicts are stale" in capsys.readouterr().err
+    out = project / ".verbund" / "report"
+    table = (out / "results.csv").read_text()
+    assert ";erfüllt;" not in table
+    assert ";veraltet;the evidence of 2026-11-22 15:30 UTC is older than 168 h; it said: met" in table.replace('"', "")
+    page = (out / "index.html").read_text()
+    assert "Ergebnisse nicht mehr: Nachweise sind zu alt" in page
+    assert "<failure" not in (out / "junit.xml").read_text()
+    assert 'message="stale' in (out / "junit.xml").read_text()
+    assert run("--results", str(path), "--at", "2026-11-22") == 0
+    assert ";erfüllt;" in (out / "results.csv").read_text()
+    assert "nicht mehr: Nachweise" not in (out / "index.html").read_text()
+
+
+def test_a_report_from_before_its_run_is_refused(
+    project: Path, sample: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(project, sample, "latest", 0, 100)
+    assert run("--at", "2026-11-21") == 2
+    assert "the run ended on 2026-11-22" in capsys.readouterr().err
+    assert not (project / ".verbund" / "report").exists()
+
+
+def test_without_controls_there_is_no_component_definition_and_nothing_is_written(
+    project: Path, sample: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(project, sample, "latest", 0, 100)
+    assert run("-f", "all") == 2
+    assert "no role has controls" in capsys.readouterr().err
+    assert not (project / ".verbund" / "report").exists()
+
+
+def test_where_no_pdf_can_be_made_it_says_what_to_install(
+    project: Path, sample: SimpleNamespace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Missing(MetaPathFinder):
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "weasyprint":
+                raise OSError("cannot load library 'libpango-1.0-0'")
+
+    monkeypatch.delitem(sys.modules, "weasyprint", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
+    store(project, sample, "latest", 0, 100)
+    assert run("-f", "papers", "-f", "csv") == 2
+    said = capsys.readouterr().err
+    assert "no PDF can be made: cannot load library 'libpango-1.0-0'" in said
+    assert "requirements/debian.txt" in said
+    assert "the papers do not say how many hosts a tenant has" in said
+    assert not (project / ".verbund" / "report").exists()
+
+
+def test_every_format_can_be_chosen() -> None:
+    assert {choice.value for choice in Choice} == {*Format, "all"}
