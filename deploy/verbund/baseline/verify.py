@@ -27,7 +27,7 @@ from verbund.baseline.results import (
     RunInfo,
     Verdict,
 )
-from verbund.errors import ExitCode, UsageError, VerbundError
+from verbund.errors import ExitCode, Interrupted, UsageError
 
 if TYPE_CHECKING:
     from verbund.baseline.session import Limits
@@ -42,12 +42,6 @@ With a learned plan there is one. Without any, a check of many testinfra modules
 
 _EXCERPT = 400
 _EXCERPT_MET = 160
-
-
-class Interrupted(VerbundError):  # noqa: N818 - an interruption is no error
-    """Ctrl-C: what was fetched is kept."""
-
-    exit_code = ExitCode.FINDINGS
 
 
 @dataclass(frozen=True, slots=True)
