@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from verbund.rollout.apply import Application, Check, Options, Verify, Watcher, rerun
+from verbund.rollout.apply import Application, Check, Options, Verify, Watcher, rerun, settle
 from verbund.rollout.playbook import Event
-from verbund.rollout.record import HostOutcome, RunRecord, Runs, RunStatus, Wave
+from verbund.rollout.record import HostOutcome, Outcome, RunRecord, Runs, RunStatus, Wave
 from verbund.rollout.waves import order, parse_waves, split
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Event",
     "HostOutcome",
     "Options",
+    "Outcome",
     "RunRecord",
     "RunStatus",
     "Runs",
@@ -23,5 +24,6 @@ __all__ = [
     "order",
     "parse_waves",
     "rerun",
+    "settle",
     "split",
 ]
