@@ -164,8 +164,10 @@ def summary(results: Results) -> None:
     for host in results.hosts:
         if host.error:
             output.print(safe(f"{host.host}: not evaluated: {host.error}"), markup=False, soft_wrap=True)
-        elif host.facts.get("clock"):
+        if host.facts.get("clock"):
             output.print(safe(f"{host.host}: clock {host.facts['clock']}"), markup=False, soft_wrap=True)
+        if host.facts.get("trouble"):
+            output.print(safe(f"{host.host}: trouble: {host.facts['trouble']}"), markup=False, soft_wrap=True)
     titles = {control.id: control.title.en for control in results.controls}
     bad = [
         (result, host.host)

@@ -328,7 +328,7 @@ def _statements(name: str, host: HostOutcome) -> list[str]:
     match host.outcome:
         case Outcome.FAILED | Outcome.UNREACHABLE if host.failures:
             word = "failed" if host.outcome is Outcome.FAILED else "could not be reached"
-            return [f"{name}: {word} at '{f.task}': {f.message}" for f in host.failures]
+            return [f"{name}: {word} at '{f.task}': {f.message}{_advice(name, f.message)}" for f in host.failures]
         case Outcome.UNREACHABLE:
             return [f"{name}: could not be verified: {host.not_verified}"]
         case Outcome.NOT_MET:
@@ -339,6 +339,23 @@ def _statements(name: str, host: HostOutcome) -> list[str]:
             return [f"{name}: failed; see the log"]
         case _:
             return []
+
+
+_ADVICE = {
+    "missing sudo password": "the automation's account may not use sudo there: verbund enrol --limit {name}",
+    "a password is required": "the automation's account may not use sudo there: verbund enrol --limit {name}",
+    "no space left on device": "a file system of {name} is full: make room there, then go on",
+    "disk quota exceeded": "a quota of {name} is used up: make room there, then go on",
+    "read-only file system": "a file system of {name} is mounted read-only, often after an error of its disk: "
+    "see 'dmesg' there, repair it, then go on",
+}
+"""What to do about what the system says (lower case); the words are those of errno(3) and sudo."""
+
+
+def _advice(name: str, message: str) -> str:
+    said = message.lower()
+    found = next((advice for words, advice in _ADVICE.items() if words in said), "")
+    return f"\n    hint: {found.format(name=name)}" if found else ""
 
 
 def _wave(names: Sequence[str]) -> Wave:

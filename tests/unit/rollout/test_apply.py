@@ -16,7 +16,7 @@ import pytest
 
 from verbund.errors import ExitCode, UsageError
 from verbund.rollout import Application, Check, Event, Options, Runs, RunStatus, rerun, settle
-from verbund.rollout.record import Outcome
+from verbund.rollout.record import Failure, Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ("srv1", "pc1", "pc2", "gw1")
@@ -250,6 +250,25 @@ def test_kill_9_leaves_a_record_to_resume_from_and_no_ansible_behind(project):
     text = (project / "hosts.ini").read_text()
     (project / "hosts.ini").write_text(text.replace("seconds=20", "seconds=0"))
     assert rerun(project, runs, Intent, record, Options(), _good, Seen()).run() is ExitCode.GOOD
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("Task failed: Missing sudo password", "verbund enrol --limit srv1"),
+        ("[Errno 28] No space left on device: '/etc/x'", "make room"),
+        ("[Errno 30] Read-only file system: '/etc/x'", "read-only"),
+        ("something else", ""),
+    ],
+)
+def test_a_host_in_trouble_comes_with_advice(project, said, advice):
+    application, _, _ = _new(project, waves="rest", hosts={"srv1"})
+    host = application.record.waves[0].hosts["srv1"]
+    host.outcome, host.failures = Outcome.FAILED, [Failure(task="t", message=said)]
+    (line,) = application.failures()
+    assert said in line
+    assert advice in line
+    assert ("hint" in line) is bool(advice)
 
 
 def test_a_terminal_that_is_gone_stops_the_run_between_two_tasks(project):
