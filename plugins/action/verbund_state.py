@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Controller side of `verbund_state`: confirms a guarded change over a connection that did not exist before it."""
+"""Controller side of `verbund_state`.
+
+Checks the arguments, leaves out what a deviation excepts, and confirms a guarded change over a connection that did not
+exist before it.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,119 @@ import time
 import uuid
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 PAUSE = 2.0  # seconds between two attempts to connect
 GRACE = 90.0  # seconds the host may need for the undo itself once the guard has fired
 FRESH = "-o ControlMaster=no -o ControlPath=none"
+MAPPINGS = ("directories", "files", "permissions", "units")
+"""Options whose entries are mappings anyway; in those of `WRAPPED` an entry with controls names its value by a key."""
+COMMANDS = ("validate", "effective", "activate")
+WRAPPED = {
+    "packages": "name",
+    "absent_packages": "name",
+    "absent": "path",
+    "validate": "command",
+    "effective": "command",
+    "activate": "command",
+}
+
+
+_PATH = {"path": {"type": "path", "required": True}}
+_OWNER = {"owner": {"type": "str", "default": "root"}, "group": {"type": "str", "default": "root"}}
+_DIRECTORIES = {**_PATH, **_OWNER, "mode": {"type": "str", "default": "0755"}}
+_FILES = {
+    **_PATH,
+    **_OWNER,
+    "content": {"type": "str", "required": True},
+    "mode": {"type": "str", "default": "0644"},
+    "sensitive": {"type": "bool", "default": False},
+}
+_PERMISSIONS = {**_PATH, "mode": {"type": "str"}, "owner": {"type": "str"}, "group": {"type": "str"}}
+_UNITS = {
+    "name": {"type": "str", "required": True},
+    "enabled": {"type": "bool"},
+    "state": {"type": "str", "choices": ["started", "stopped"]},
+    "masked": {"type": "bool"},
+}
+SPECIFICATION = {
+    "packages": {"type": "list", "elements": "str", "default": []},
+    "absent_packages": {"type": "list", "elements": "str", "default": []},
+    "directories": {"type": "list", "elements": "dict", "options": _DIRECTORIES, "default": []},
+    "files": {"type": "list", "elements": "dict", "options": _FILES, "default": []},
+    "absent": {"type": "list", "elements": "path", "default": []},
+    "permissions": {"type": "list", "elements": "dict", "options": _PERMISSIONS, "default": []},
+    "units": {"type": "list", "elements": "dict", "options": _UNITS, "default": []},
+    "validate": {"type": "list", "elements": "list", "default": []},
+    "effective": {"type": "list", "elements": "list", "default": []},
+    "activate": {"type": "list", "elements": "list", "default": []},
+    "guard": {"type": "int"},
+}
+
+
+def checked(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with their defaults and in their types, as the module takes them for granted.
+
+    Args:
+        arguments: in the form of the module.
+
+    Raises:
+        AnsibleActionFail: something is missing, unknown or of another type.
+    """
+    result = ArgumentSpecValidator(SPECIFICATION).validate(arguments)
+    problems = list(result.error_messages)
+    found = result.validated_parameters
+    commands = [(option, command) for option in COMMANDS for command in (found[option] if not problems else [])]
+    problems += [
+        f"{option}: {command} is not a list of words. Quote words such as 'true' and 'no'."
+        for option, command in commands
+        if not command or not all(isinstance(word, (str, int)) and not isinstance(word, bool) for word in command)
+    ]
+    if problems:
+        raise AnsibleActionFail("; ".join(problems))
+    for option in COMMANDS:
+        found[option] = [[str(word) for word in command] for command in found[option]]
+    return dict(found)
+
+
+def enforced(arguments: dict[str, Any], excepted: list[str]) -> dict[str, Any]:
+    """The arguments of the module without the entries that a deviation excepts.
+
+    Args:
+        arguments: of the task; an entry may say in `controls` which controls it serves.
+        excepted: ids of the controls with a deviation that is in force for this host.
+
+    Returns:
+        The arguments in the form of the module, without `controls`. An entry is left out when all its controls are
+        excepted, so what serves another control too stays.
+
+    Raises:
+        AnsibleActionFail: an entry with `controls` lacks its value, or its controls are not a list.
+    """
+    kept = dict(arguments)
+    for option in (*MAPPINGS, *WRAPPED):
+        entries = arguments.get(option)
+        if not isinstance(entries, list):
+            continue
+        kept[option] = []
+        for entry in entries:
+            if not isinstance(entry, dict):
+                kept[option].append(entry)
+                continue
+            controls = entry.get("controls", [])
+            if not isinstance(controls, list):
+                raise AnsibleActionFail(f"{option}: controls is '{controls}'. Write a list, like [VB-SSH-001].")
+            if controls and set(controls) <= set(excepted):
+                continue
+            if option in MAPPINGS:
+                kept[option].append({key: value for key, value in entry.items() if key != "controls"})
+            elif WRAPPED[option] in entry:
+                kept[option].append(entry[WRAPPED[option]])
+            else:
+                raise AnsibleActionFail(f"{option}: {entry} lacks '{WRAPPED[option]}'.")
+    return kept
 
 
 class ActionModule(ActionBase):
@@ -25,7 +136,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module and settle its guard."""
         result = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
+        excepted = self._templar.template((task_vars or {}).get("verbund_excepted_controls", []))
+        arguments = checked(enforced(self._task.args, excepted))
         guarded = bool(arguments.get("guard")) and not self._task.check_mode
         identity = uuid.uuid4().hex
         if guarded:

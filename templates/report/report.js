@@ -24,6 +24,13 @@
     collected: h[8], light: h[9], error: D.texts[h[10]], facts: h[11], letters: h[12], details: h[13],
   }));
   const controls = D.controls.map((c, index) => ({ ...c, index, title: T.titles[index] }));
+  const modules = T.coverage.map(([id, title, classes, others, why, requirements]) => ({
+    id, title, classes, others, why, requirements: requirements.map(([id, level, title, standings]) => ({
+      id, level, title, controls: controls.filter((c) => c.bsi.some((b) => b[0] === id)),
+      standings: standings.map(([classes, status, who, text]) => ({ classes, status, who, text })),
+    })),
+  }));
+  const moduleOf = (requirement) => modules.find((m) => requirement.startsWith(m.id + ".A"));
   const rank = (items, key) => {
     const ranks = [];
     [...items].sort((a, b) => collator.compare(key(a), key(b))).forEach((item, place) => { ranks[item.index] = place; });
@@ -65,6 +72,8 @@
   }
   const badge = (letter) => letter === "-" ? T.verdicts["-"]
     : el("span", { class: "badge v-" + letter }, icon(letter), T.verdicts[letter]);
+  const STATUS_ICON = { a: "m", p: "half", m: "person", n: "a" };
+  const statusBadge = (status) => el("span", { class: "badge c-" + status }, icon(STATUS_ICON[status]), T.statuses[status]);
   const lightBadge = (light) => el("span", { class: "badge l-" + light }, icon(LIGHT_ICON[light]), T.lights[light]);
   const address = (parts, query) => "#/" + parts.map(encodeURIComponent).join("/") +
     (query ? "?" + new URLSearchParams(query) : "");
@@ -147,7 +156,7 @@
   }
 
   // fields: [[key, label, options as [value, text]]]; changed(values) redraws, the address keeps the selection
-  function filters(query, fields, changed) {
+  function filters(query, fields, changed, hint) {
     const inputs = new Map();
     const apply = () => {
       const values = {};
@@ -160,7 +169,7 @@
       changed(values);
     };
     const form = el("form", { class: "filters", role: "search", "aria-label": T.filters, submit: (event) => event.preventDefault() });
-    const search = el("input", { type: "search", placeholder: T.search_hint, autocomplete: "off", spellcheck: "false" });
+    const search = el("input", { type: "search", placeholder: hint || T.search_hint, autocomplete: "off", spellcheck: "false" });
     let waiting = 0;
     search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(apply, 150); });
     search.value = query.q || "";
@@ -276,6 +285,60 @@
     return [form, grid];
   }
 
+  // ---- modules: requirements, what proves them, and who answers the rest ------------------------------------------
+
+  const official = (text) => el("span", { lang: "de" }, text); // the titles of the BSI are German in both languages
+  // What all classes of the module agree on where the requirement applies, else partial.
+  function overall(requirement) {
+    const found = new Set(requirement.standings.map((s) => s.status).filter((status) => status !== "n"));
+    return found.size > 1 ? "p" : [...found][0] || "n";
+  }
+  // Hosts that a control applies to and those of them that meet all; one that could not be asked meets nothing.
+  function standing(list, asked) {
+    let n = 0, k = 0;
+    for (const h of list) {
+      const letters = asked.map((c) => h.letters[c.index]).filter((letter) => letter !== "-" && letter !== "a");
+      const silent = /^-*$/.test(h.letters);
+      if (!letters.length && !silent) continue;
+      n += 1;
+      if (!silent && letters.every((letter) => letter === "m")) k += 1;
+    }
+    return { k, n };
+  }
+  function provenBy(row) {
+    if (!row.controls.length) return null;
+    const list = hosts.filter((h) => row.classes.includes(h.class));
+    const all = standing(list, row.controls);
+    return [all.n ? say(T.met_hosts, all) : el("span", { class: "quiet" }, T.met_nobody),
+      el("details", null, el("summary", null, say(T.controls_n, { n: row.controls.length })),
+        el("ul", { class: "list" }, row.controls.map((c) => {
+          const one = standing(list, [c]);
+          return el("li", null, el("span", null, controlLink(c)), el("span", { class: "amount" }, one.n ? say(T.met_of, one) : "–"));
+        })))];
+  }
+  function requirementTable(query, m) {
+    const rows = m.requirements.flatMap((requirement, place) => requirement.standings.map((s) => ({
+      ...s, requirement, place, controls: "ap".includes(s.status) ? requirement.controls : [],
+    })));
+    const grid = table(m.title, [
+      { label: T.requirement, head: true, cell: (r) => [official(r.requirement.title), el("span", { class: "id" }, r.requirement.id + " · " + T.level[r.requirement.level])], sort: (r) => r.place },
+      { label: T.status, cell: (r) => [statusBadge(r.status), r.classes.length < m.classes.length ? el("span", { class: "id" }, r.classes.join(", ")) : null], sort: (r) => Object.keys(STATUS_ICON).indexOf(r.status), bare: true },
+      { label: T.gap, cell: (r) => r.text ? [r.text, r.who ? el("span", { class: "id" }, T.answered + ": " + r.who) : null] : null, bare: true },
+      { label: T.met_by, cell: provenBy, bare: true },
+    ]);
+    const [form, apply] = filters(query, [
+      ["status", T.status, Object.keys(STATUS_ICON).filter((s) => rows.some((r) => r.status === s)).map((s) => [s, T.statuses[s]])],
+      ["class", T.class, m.classes.map((name) => [name, name])],
+    ], (v) => {
+      const terms = words(v.q);
+      grid.fill(rows.filter((r) => (!v.status || r.status === v.status) && (!v.class || r.classes.includes(v.class)) &&
+        terms.every((t) => lower(r.requirement.id, r.requirement.title, r.text, r.who).includes(t) || r.controls.some((c) => controlText(c).includes(t))))
+        .map((r) => v.class ? { ...r, classes: [v.class] } : r));
+    }, T.requirements_hint);
+    apply();
+    return [form, grid];
+  }
+
   // ---- views ------------------------------------------------------------------------------------------------------
 
   const views = {
@@ -297,6 +360,33 @@
       });
       apply();
       return [title(T.controls), form, grid];
+    },
+    modules: (_, query) => {
+      const rows = modules.map((m, index) => {
+        const counts = {};
+        for (const requirement of m.requirements) counts[overall(requirement)] = (counts[overall(requirement)] || 0) + 1;
+        return { m, index, counts };
+      });
+      const grid = table(T.modules, [
+        { label: T.module, head: true, cell: (r) => [el("a", { href: address(["module", r.m.id]) }, official(r.m.title)), el("span", { class: "id" }, r.m.id)], sort: (r) => r.index },
+        ...Object.keys(STATUS_ICON).map((s) => ({ label: T.statuses[s], num: true, cell: (r) => number.format(r.counts[s] || 0), sort: (r) => r.counts[s] || 0 })),
+      ]);
+      const [form, apply] = filters(query, [], (v) => {
+        const terms = words(v.q);
+        grid.fill(rows.filter((r) => terms.every((t) => lower(r.m.id, r.m.title, ...r.m.requirements.map((q) => q.title)).includes(t))));
+      }, T.modules_hint);
+      apply();
+      return [title(T.modules, el("p", { class: "lead" }, T.modules_lead)), form, grid,
+        el("section", null, el("dl", { class: "legend" }, Object.keys(STATUS_ICON).map((s) =>
+          el("div", null, el("dt", null, statusBadge(s)), el("dd", null, T.status_means[s])))), el("p", { class: "label" }, T.mixed))];
+    },
+    module: ([id], query) => {
+      const m = modules.find((one) => one.id === id);
+      if (!m) return null;
+      return [path(el("a", { href: "#/modules" }, T.modules)), el("p", { class: "eyebrow" }, m.id),
+        el("h1", { tabindex: "-1", lang: "de" }, m.title),
+        el("p", null, say(T.module_scope, { classes: m.classes.join(", ") }), m.why ? " " + say(T.module_others, { classes: m.others.join(", "), why: m.why }) : null),
+        ...requirementTable(query, m)];
     },
     tenant: ([name]) => {
       const list = hosts.filter((h) => h.tenant === name);
@@ -337,9 +427,12 @@
       return [path(el("a", { href: "#/controls" }, T.controls)), el("p", { class: "eyebrow" }, c.id), title(c.title),
         el("p", { class: "tally" }, tally.map(([l, n]) => el("span", null, el("strong", null, number.format(n)), " ", badge(l)))),
         pairs([[T.proof, T.proof_kind[c.evidence]], [T.role, c.role], [T.since, c.since],
-          ...c.bsi.map(([req, sentences, level]) => [T.bsi, [
-            req + (sentences.length ? ", " + say(T.sentence, { n: sentences.length, list: sentences.join(", ") }) : ""),
-            T.modules[req.replace(/\.A\d+$/, "")], T.level[level] + " – " + T.level_means[level]].filter(Boolean).join(" · ")])]),
+          ...c.bsi.map(([req, sentences, level]) => {
+            const m = moduleOf(req);
+            const name = req + (sentences.length ? ", " + say(T.sentence, { n: sentences.length, list: sentences.join(", ") }) : "");
+            return [T.bsi, el("span", null, m ? link(name, ["module", m.id], { q: req }) : name,
+              ["", m?.title, T.level[level] + " – " + T.level_means[level]].filter((part) => part !== undefined).join(" · "))];
+          })]),
         plain ? el("details", null, el("summary", null, T.remedy),
           el("pre", { class: "command" }, "ansible-playbook -i inventory/verbund.yml playbooks/site.yml --tags " + c.id)) : null,
         el("section", null, el("h2", null, T.hosts), results(query, { hosts, controls: [c] }, { host: true, label: T.hosts }))];
@@ -404,7 +497,7 @@
       const missing = [title(T.not_found), el("p", null, T.not_found_hint)];
       view.append(...(content || missing).flat(9).filter(Boolean));
     }
-    const area = { "": "start", results: "results", changes: "changes", controls: "controls", control: "controls" }[name] || "hosts";
+    const area = { "": "start", results: "results", changes: "changes", controls: "controls", control: "controls", modules: "modules", module: "modules" }[name] || "hosts";
     for (const item of document.querySelectorAll("#nav a")) {
       if (item.dataset.view === area) item.setAttribute("aria-current", "page");
       else item.removeAttribute("aria-current");

@@ -38,6 +38,13 @@ State = Literal["bare", "enrolled", "rolled-out"]
 Done = subprocess.CompletedProcess[str]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mutations", "which mutations are made (tests/lab/mutations/README.md)")
+    group.addoption("--mutations", choices=["rounds", "each"], default="rounds", help="several at once, or one by one")
+    group.addoption("--mutated", action="append", default=[], metavar="ROLE|CONTROL", help="only these")
+    group.addoption("--mutation-table", metavar="FILE", help="write what was seen as a page of the documentation")
+
+
 class School:
     """A project with the sample intent, and hosts of it that run in its lab.
 

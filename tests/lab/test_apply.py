@@ -69,3 +69,53 @@ def test_wrong_usage_is_said_plainly_and_nothing_starts(school, arguments, said,
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert set((school.state / "runs").rglob("record.json")) == before
+
+
+class TestDriftOnly:
+    """``verbund apply --drift-only``: what is in order costs one verification and nothing else."""
+
+    @pytest.fixture(scope="class", autouse=True)
+    @staticmethod
+    def applied(school):
+        """The server in order, and applied from here."""
+        school.at("rolled-out")
+        done = school.verbund("apply", "--limit", SERVER, "--no-verify")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    @staticmethod
+    def drift(school, *arguments):
+        before = set((school.state / "runs").rglob("record.json"))
+        done = school.verbund("apply", "--limit", SERVER, "--drift-only", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        made = set((school.state / "runs").rglob("record.json")) - before
+        return done.stdout, [json.loads(path.read_text()) for path in made]
+
+    def test_a_host_in_order_is_only_verified(self, school):
+        output, runs = self.drift(school)
+        assert "nothing to do on 1 of 1 hosts" in output
+        assert runs == []
+
+    def test_only_the_role_of_the_broken_control_runs(self, school):
+        school.lab.ssh(SERVER, "echo | sudo -n tee /etc/issue.net")
+        output, [run] = self.drift(school)
+        assert "gse-srv1 needs banner" in output
+        assert run["tags"] == ["banner"]
+        assert self.drift(school)[1] == []
+
+    def test_only_the_role_of_the_changed_setting_runs(self, school):
+        variables = school.root / "inventory" / "host_vars" / f"{SERVER}.yml"
+        variables.parent.mkdir(exist_ok=True)
+        variables.write_text("pam_password_min_length: 19\n")
+        try:
+            output, [run] = self.drift(school)
+            assert "gse-srv1 needs pam" in output
+            assert run["tags"] == ["pam"]
+            assert self.drift(school)[1] == []
+        finally:
+            variables.unlink()
+        assert self.drift(school)[1][0]["tags"] == ["pam"]
+
+    def test_a_dry_run_says_what_would_be_done_and_forgets_nothing(self, school):
+        school.lab.ssh(SERVER, "echo | sudo -n tee /etc/issue.net")
+        assert self.drift(school, "--check")[1][0]["tags"] == ["banner"]
+        assert self.drift(school)[1][0]["tags"] == ["banner"]

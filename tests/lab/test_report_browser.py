@@ -213,6 +213,61 @@ def test_filters_search_and_sorting(small: ReportFiles, tmp_path: Path) -> None:
     assert seen["language"] == "index.html#/hosts"
 
 
+def test_from_a_module_over_its_requirement_to_the_hosts(small: ReportFiles, tmp_path: Path) -> None:
+    results = SAMPLE.results(60, 12)
+    seen = drive(
+        tmp_path, small.pages["en"],
+        """const seen = {};
+        const text = (e) => e.textContent;
+        await go("#/modules");
+        seen.modules = $$("#view tbody tr").map((r) => [text(r.querySelector(".id")),
+          ...[...r.querySelectorAll("td")].map((c) => +c.textContent)]);
+        await go("#/module/SYS.1.3");
+        seen.count = $(".count").textContent;
+        const row = (id) => $$("#view tbody tr").find((r) => text(r.querySelector(".id")).startsWith(id + " "));
+        seen.ssh = text(row("SYS.1.3.A8").children[3]);
+        seen.links = [...row("SYS.1.3.A8").querySelectorAll("details a")].map((a) => a.getAttribute("href"));
+        seen.current = $("#nav [aria-current]").textContent;
+        seen.german = row("SYS.1.3.A8").querySelector("[lang=de]").textContent;
+        await go("#/module/OPS.1.2.6?class=server&status=a");
+        seen.filtered = [...new Set($$("#view .badge").map(text))];
+        seen.servers = text(row("OPS.1.2.6.A5").children[3]);
+        await go("#/module/OPS.1.2.6?class=client&status=a");
+        seen.clients = text(row("OPS.1.2.6.A5").children[3]);
+        await go("#/module/OPS.1.2.6?class=switch");
+        seen.never = $$("#view details").length;
+        await go("#/control/VB-SSH-001");
+        $("#view a[href^='#/module/']").click(); await sleep(60);
+        seen.back = [frame.contentWindow.location.hash, $$("#view tbody tr").length, $("#view h1").textContent];
+        await go("#/module/SYS.9.9");
+        seen.missing = $("#view h1").textContent;
+        return seen;""",
+    )  # fmt: skip
+
+    def met(requirement: str, *classes: str) -> tuple[int, int]:
+        ids = {c.id for c in results.controls if any(b.req == requirement for b in c.bsi)}
+        hosts = [host for host in results.hosts if host.host_class in classes]
+        asked = [[r.verdict for r in h.results if r.control in ids and r.verdict != "not applicable"] for h in hosts]
+        silent = sum(not host.results for host in hosts)
+        met = sum(bool(verdicts) and all(verdict == "met" for verdict in verdicts) for verdicts in asked)
+        return met, sum(map(bool, asked)) + silent
+
+    assert len(seen["modules"]) == 21
+    assert sum(sum(row[1:]) for row in seen["modules"]) == 408
+    assert seen["count"] == "10 entries"
+    assert seen["ssh"].startswith("{} of {} hosts meet all".format(*met("SYS.1.3.A8", "server")))
+    assert seen["links"] == ["#/control/VB-SSH-001", "#/control/VB-SSH-002"]
+    assert seen["current"] == "IT-Grundschutz"
+    assert seen["german"] == "Verschlüsselter Zugriff über Secure Shell"
+    assert seen["filtered"] == ["automated"]
+    assert seen["servers"].startswith("{} of {} hosts meet all".format(*met("OPS.1.2.6.A5", "server")))
+    assert any(host.error and host.host_class == "client" for host in results.hosts)
+    assert seen["clients"].startswith("{} of {} hosts meet all".format(*met("OPS.1.2.6.A5", "client")))
+    assert seen["never"] == 0
+    assert seen["back"] == ["#/module/SYS.1.3?q=SYS.1.3.A8", 1, "Server unter Linux und Unix"]
+    assert seen["missing"] == "This page is not in the report."
+
+
 @pytest.mark.parametrize("lang", ["de", "en"])
 def test_a_phone_never_scrolls_sideways(small: ReportFiles, tmp_path: Path, lang: str) -> None:
     seen = drive(
@@ -220,7 +275,7 @@ def test_a_phone_never_scrolls_sideways(small: ReportFiles, tmp_path: Path, lang
         """const seen = {};
         const host = "#/host/erkrath/" + JSON.parse($("#data").textContent).hosts[0][0];
         for (const hash of ["#/", "#/results", "#/hosts", "#/controls", "#/control/VB-SSH-001", "#/changes",
-            "#/tenant/erkrath", "#/site/erkrath/gse", host]) {
+            "#/modules", "#/module/SYS.1.3", "#/module/OPS.1.2.6", "#/tenant/erkrath", "#/site/erkrath/gse", host]) {
           await go(hash);
           $$("details").forEach((d) => { d.open = true; });
           seen[hash] = [wide(), $$("#view h1, #start:not([hidden]) h1").length];
@@ -235,7 +290,8 @@ def test_names_roles_and_labels_for_screen_readers(small: ReportFiles, tmp_path:
     seen = drive(
         tmp_path, small.pages["de"],
         """const seen = {unnamed: [], ids: []};
-        for (const hash of ["#/", "#/results", "#/host/erkrath/gse-r000-pc000", "#/changes"]) {
+        for (const hash of ["#/", "#/results", "#/host/erkrath/gse-r000-pc000", "#/modules", "#/module/SYS.1.1",
+            "#/changes"]) {
           await go(hash);
           const shown = (e) => e.closest("[hidden]") === null;
           for (const e of $$("a, button, input, select, summary").filter(shown))
@@ -265,7 +321,7 @@ def test_hostile_hosts_stay_text(tmp_path: Path) -> None:
         tmp_path, files.pages["de"],
         """const seen = {pages: 0, bad: [], text: ""};
         const hosts = JSON.parse($("#data").textContent).hosts;
-        for (const hash of ["#/results", "#/hosts", "#/controls", "#/changes",
+        for (const hash of ["#/results", "#/hosts", "#/controls", "#/changes", "#/module/SYS.1.3",
             ...hosts.map((h) => "#/host/" + encodeURIComponent(h[1]) + "/" + encodeURIComponent(h[0])),
             ...hosts.map((h) => "#/site/" + encodeURIComponent(h[1]) + "/" + encodeURIComponent(h[2])),
             ...hosts.map((h) => "#/tenant/" + encodeURIComponent(h[1]))]) {

@@ -15,6 +15,7 @@ from verbund.baseline.plan import Plan
 from verbund.baseline.session import Limits, Session
 from verbund.baseline.target import Target
 from verbund.errors import UnreachableError
+from verbund.pki.seal import EvidenceKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,7 +177,7 @@ def test_a_dead_and_a_mute_host_delay_nobody(container, tmp_path):
         ]
         plans = {"server": Plan(release="1", host_class="server", commands=("echo fine",))}
         order, errors = [], {}
-        with Fleet(targets, plans, tmp_path, 3, LIMITS) as fleet:
+        with Fleet(targets, plans, tmp_path, EvidenceKey.ensure(tmp_path / "keys"), 3, LIMITS) as fleet:
             for visit in fleet.arrivals():
                 order.append(visit.target.name)
                 errors[visit.target.name] = visit.error

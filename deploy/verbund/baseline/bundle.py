@@ -8,12 +8,15 @@ import hashlib
 import json
 from datetime import UTC
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError, field_validator
 
 from verbund.baseline.results import Record
 from verbund.errors import VerbundError
+
+if TYPE_CHECKING:
+    from verbund.pki.seal import EvidenceKey
 
 FORMAT: Final = "verbund-evidence/1"
 
@@ -102,14 +105,16 @@ class Bundle(Record):
     facts: dict[str, str] = Field(default_factory=dict)
     answers: tuple[Answer, ...]
     sha256: str = ""
+    signature: str = ""
 
-    def sealed(self) -> Bundle:
-        """The same bundle with the hash of its content."""
-        return self.model_copy(update={"sha256": self.digest()})
+    def sealed(self, key: EvidenceKey) -> Bundle:
+        """The same bundle with the hash of its content, signed."""
+        digest = self.digest()
+        return self.model_copy(update={"sha256": digest, "signature": key.sign(digest)})
 
     def digest(self) -> str:
-        """SHA-256 over the canonical JSON of everything but the hash itself."""
-        content = self.model_dump(mode="json", exclude={"sha256"})
+        """SHA-256 over the canonical JSON of everything but the seal itself."""
+        content = self.model_dump(mode="json", exclude={"sha256", "signature"})
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -134,11 +139,15 @@ class Bundle(Record):
         return path
 
     @classmethod
-    def read(cls, path: Path) -> Bundle:
+    def read(cls, path: Path, key: EvidenceKey) -> Bundle:
         """Read a stored bundle and check its seal.
 
+        Args:
+            path: the bundle.
+            key: the one that sealed it.
+
         Raises:
-            EvidenceError: unreadable, not a bundle, or changed since it was collected.
+            EvidenceError: unreadable, not a bundle, changed since it was collected, or sealed with another key.
         """
         try:
             bundle = cls.model_validate_json(path.read_bytes())
@@ -152,11 +161,21 @@ class Bundle(Record):
                 f"{path}: the content does not match its hash: it was changed after it was collected",
                 "remove the file and verify the host again",
             )
+        if not key.signed(bundle.sha256, bundle.signature):
+            raise EvidenceError(
+                f"{path}: was not sealed with the key of this controller: somebody else wrote or changed it",
+                "verify the host again; evidence of another controller is evaluated there",
+            )
         return bundle
 
     @classmethod
-    def newest(cls, directory: Path, host: str) -> Bundle | None:
+    def newest(cls, directory: Path, host: str, key: EvidenceKey) -> Bundle | None:
         """The newest stored bundle of a host, None when there is none.
+
+        Args:
+            directory: where bundles are kept.
+            host: whose.
+            key: the one that sealed it.
 
         Raises:
             EvidenceError: the newest one cannot be trusted; an older one is not silently taken instead.
@@ -164,7 +183,7 @@ class Bundle(Record):
         stored = sorted((directory / host).glob("*.json"))
         if not stored:
             return None
-        bundle = cls.read(stored[-1])
+        bundle = cls.read(stored[-1], key)
         if bundle.host != host:
             raise EvidenceError(f"{stored[-1]}: is evidence of {bundle.host}, not of {host}")
         if stored[-1].name != bundle.filename:

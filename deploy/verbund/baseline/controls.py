@@ -118,15 +118,24 @@ class BsiRequirement(Record):
     title: str
 
 
+class BsiModule(Record):
+    """A module (Baustein) of the catalogue: its German title and its requirements by id."""
+
+    title: str
+    requirements: dict[str, BsiRequirement]
+
+
+@cache
+def bsi_modules() -> dict[str, BsiModule]:
+    """The modules Verbund knows (IT-Grundschutz-Kompendium, Edition 2023), by id."""
+    document = yaml.load((files("verbund.baseline") / "bsi_2023.yml").read_bytes(), Loader=YAML_LOADER)  # noqa: S506 - a safe loader
+    return {key: BsiModule.model_validate(value) for key, value in document["modules"].items()}
+
+
 @cache
 def bsi_catalogue() -> dict[str, BsiRequirement]:
-    """All requirements of the modules Verbund knows (IT-Grundschutz-Kompendium, Edition 2023), by id."""
-    document = yaml.load((files("verbund.baseline") / "bsi_2023.yml").read_bytes(), Loader=YAML_LOADER)  # noqa: S506 - a safe loader
-    return {
-        key: BsiRequirement.model_validate(value)
-        for module in document["modules"].values()
-        for key, value in module["requirements"].items()
-    }
+    """All requirements of these modules, by id."""
+    return {key: requirement for module in bsi_modules().values() for key, requirement in module.requirements.items()}
 
 
 def read_yaml(path: Path, shown: Path) -> tuple[Any, Node]:
@@ -202,16 +211,26 @@ def load_controls(roles: Path) -> tuple[list[Entry], list[Finding]]:
             try:
                 control = Control.model_validate(item)
             except ValidationError as error:
-                findings += _explained(error, shown, own, lines[start], item)
+                name = item.get("id", "control") if isinstance(item, dict) else "control"
+                findings += explained(error, shown, own, lines[start], name=name, kind="a control")
                 continue
             entries.append(Entry(control, path.parent.parent.name, shown, lines[start], own))
     return sorted(entries, key=lambda entry: entry.control.id), findings
 
 
-def _explained(
-    error: ValidationError, path: Path, lines: dict[str, int], start: int, item: object
+def explained(
+    error: ValidationError, path: Path, lines: dict[str, int], start: int, *, name: str, kind: str
 ) -> Iterable[Finding]:
-    name = item.get("id", "control") if isinstance(item, dict) else "control"
+    """What a validation found in one entry of a file, each at its line.
+
+    Args:
+        error: what the validation raised.
+        path: the file, as findings name it.
+        lines: line of each key of the entry (`line_index`, without the entry's own prefix).
+        start: line of the entry.
+        name: how findings call the entry.
+        kind: what it is, with its article ("a control").
+    """
     for problem in error.errors():
         where = [str(part) for part in problem["loc"]]
         line = next((lines[key] for n in range(len(where), 0, -1) if (key := ".".join(where[:n])) in lines), start)
@@ -219,8 +238,8 @@ def _explained(
         if problem["type"] == "missing":
             message = "is missing"
         elif problem["type"] == "extra_forbidden":
-            message = "is not a key of a control"
-        given = "" if problem["type"] in {"missing", "extra_forbidden"} else f", got {str(problem['input'])[:60]!r}"
+            message = f"is not a key of {kind}"
+        given = "" if not where or message.startswith("is ") else f", got {str(problem['input'])[:60]!r}"
         yield Finding(path, line, 0, f"{name}: {'.'.join(where) or 'entry'}: {message}{given}")
 
 

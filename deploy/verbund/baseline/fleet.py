@@ -21,6 +21,7 @@ from verbund.errors import UnreachableError
 if TYPE_CHECKING:
     from verbund.baseline.plan import Plan
     from verbund.baseline.target import Target
+    from verbund.pki.seal import EvidenceKey
 
 CLOCK_TOLERANCE = 3600
 """Seconds a host's clock may be off before its facts say so."""
@@ -82,21 +83,24 @@ class Fleet:
         targets: the hosts.
         plans: what to ask first, by host class.
         evidence: directory for the bundles; each is stored as soon as it is there, and again when it grew.
+        key: seals the bundles.
         workers: sessions at a time.
         limits: of each session.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what a visit needs
         self,
         targets: Sequence[Target],
         plans: Mapping[str, Plan],
         evidence: Path,
+        key: EvidenceKey,
         workers: int,
         limits: Limits | None = None,
     ) -> None:
         self._targets = targets
         self._plans = plans
         self._evidence = evidence
+        self._key = key
         self._limits = limits or Limits()
         self._cancelled = threading.Event()
         self._arrived: queue.Queue[Visit] = queue.Queue()
@@ -166,7 +170,7 @@ class Fleet:
             clock_offset=offset,
             facts=facts,
             answers=tuple(visit.answers[command] for command in sorted(visit.answers)),
-        ).sealed()
+        ).sealed(self._key)
 
 
 def read_facts(said: Answer, asked_at: float) -> tuple[dict[str, str], float | None]:

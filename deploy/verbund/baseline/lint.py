@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verbund.baseline.controls import PREFIXES, Entry, bsi_catalogue, duplicates, load_controls, read_yaml
+from verbund.baseline.coverage import contradictions, load_coverage
 from verbund.errors import Finding, InputError
 
 
@@ -21,12 +22,15 @@ class _Test:
     controls: tuple[tuple[str, int], ...]
 
 
-def lint(root: Path, profiles: Collection[str] | None = None) -> tuple[list[Entry], list[Finding]]:
-    """Check the controls of a project against its roles, its tests and the BSI catalogue.
+def lint(
+    root: Path, profiles: Collection[str] | None = None, coverage: Path | None = None
+) -> tuple[list[Entry], list[Finding]]:
+    """Check the controls of a project against its roles, its tests, the BSI catalogue and the coverage.
 
     Args:
         root: the project.
         profiles: the profiles that exist; None leaves them unchecked.
+        coverage: the coverage file; None leaves it unchecked.
 
     Returns:
         the well-formed controls and all findings, sorted.
@@ -44,6 +48,11 @@ def lint(root: Path, profiles: Collection[str] | None = None) -> tuple[list[Entr
     findings += _references(entries)
     if profiles is not None:
         findings += _profiles(entries, profiles)
+    if coverage is not None:
+        stated, broken = load_coverage(coverage, root)
+        findings += broken
+        if stated is not None:
+            findings += contradictions(stated, entries)
     return entries, sorted(set(findings))
 
 

@@ -29,6 +29,7 @@ from verbund.baseline.results import (
     Verdict,
 )
 from verbund.errors import ExitCode, Interrupted, UsageError
+from verbund.pki.seal import EvidenceKey
 
 if TYPE_CHECKING:
     from verbund.baseline.session import Limits
@@ -143,9 +144,14 @@ class Verification:
         """Where the bundles are."""
         return (self.state or self.root / ".verbund") / "evidence"
 
+    @property
+    def key(self) -> EvidenceKey:
+        """What seals the bundles."""
+        return EvidenceKey.ensure((self.state or self.root / ".verbund") / "keys")
+
     def _fetched(self, evaluation: Evaluation, plans: Mapping[str, Plan]) -> None:
         found: dict[str, dict[str, Outcome]] = {}
-        fleet = Fleet(self.targets, plans, self.evidence, self.workers, self.limits)
+        fleet = Fleet(self.targets, plans, self.evidence, self.key, self.workers, self.limits)
         try:
             with fleet:
                 for visit in fleet.arrivals():
@@ -174,9 +180,10 @@ class Verification:
         self._finish(self._judged(target, found, visit.answers, visit.bundle), visit.rounds)
 
     def _stored(self, evaluation: Evaluation) -> None:
+        key = self.key
         for target in self.targets:
             try:
-                bundle = Bundle.newest(self.evidence, target.name)
+                bundle = Bundle.newest(self.evidence, target.name, key)
             except EvidenceError as error:
                 self._finish(self._unreached(target, str(error)), 0)
                 continue

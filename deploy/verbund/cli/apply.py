@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from verbund.errors import ExitCode
     from verbund.intent import Host, Intent
     from verbund.project import Project
-    from verbund.rollout import Application, Check, Event, RunRecord, Verify, Watcher
+    from verbund.rollout import Application, Check, Event, Ledger, RunRecord, Verify, Watcher
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
         "apply",
         epilog="Examples: verbund apply --site grundschule --check    "
         "verbund apply -l 'class:client' --waves 1,5,rest    "
+        "verbund apply --site rathaus --drift-only    "
         "verbund apply --resume last",
     )(apply)
 
@@ -46,6 +47,9 @@ def apply(
     profile: Annotated[str | None, typer.Option(help="Only hosts with this profile.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Dry run: change nothing, show what would change.")] = False,
     tags: Annotated[str | None, typer.Option(help="Only these roles or controls: sshd,VB-FWL-001")] = None,
+    drift_only: Annotated[
+        bool, typer.Option("--drift-only", help="Verify first; then only hosts and roles where something differs.")
+    ] = False,
     waves: Annotated[str, typer.Option(help="Sizes of the waves; the last one is repeated.")] = "1,10,rest",
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not verify the waves.")] = False,
     threshold: Annotated[int, typer.Option(min=0, help="Controls a host may fail before its wave is bad.")] = 0,
@@ -55,20 +59,25 @@ def apply(
     """Roll the standard out: one canary host, then the rest in waves; each wave is verified before the next.
 
     Stops at the first wave that is not good and says which host failed where. The record is kept in .verbund/runs.
+    --drift-only costs a fleet that is in order one verification: a role runs where one of its controls is not met, or
+    where it or its variables changed since it was applied from here.
     Ctrl-C lets the tasks that are running finish; twice stops at once.
     """
     from verbund import intent as intents
-    from verbund.errors import UsageError
+    from verbund.errors import ExitCode, UsageError
     from verbund.project import Project
-    from verbund.rollout import Application, Options, Runs, rerun, settle
+    from verbund.rollout import Application, Ledger, Options, Runs, rerun, settle
 
     project = Project.find()
     filters = {"tenant": tenant, "site": site, "room": room, "profile": profile}
     terms = [f"{kind}:{name}" for kind, name in filters.items() if name]
-    if resume and (limit or terms or tags or check):
+    if resume and (limit or terms or tags or check or drift_only):
         raise UsageError(
-            "--resume goes on with what the run was started with", "leave out the selection, --tags and --check"
+            "--resume goes on with what the run was started with",
+            "leave out the selection, --tags, --check and --drift-only",
         )
+    if drift_only and tags:
+        raise UsageError("--drift-only finds out itself which roles are needed", "leave out --tags")
     if not (resume or limit or terms or yes_all):
         raise UsageError(
             "no hosts are selected", "use --limit, --tenant, --site, --room or --profile; --all means every host"
@@ -78,6 +87,15 @@ def apply(
     runs = Runs(project.state / "runs")
     watcher = Terminal()
     verify = verifier(project, intent, watcher)
+    ledger = Ledger(project.root, project.state / "applied")
+    if resume:
+        hosts = []
+    else:
+        hosts = select(intent, limit, terms, project)
+        ledger.look([host.name for host in hosts])
+    unreached = False
+    if drift_only:
+        hosts, chosen_tags, unreached = drifted(project, intent, hosts, ledger, watcher)
     options = Options(
         limit=" & ".join([*([limit] if limit else []), *terms]) or None,
         waves=waves,
@@ -91,10 +109,10 @@ def apply(
         tell_cut_off(lost, resumed=resume in {lost.id, "last"})
     if resume:
         application = rerun(project.root, runs, intent, runs.load(resume), options, verify, watcher)
+        ledger.look(list(application.hosts))
     else:
-        application = Application.new(
-            project.root, runs, intent, select(intent, limit, terms, project), options, verify, watcher
-        )
+        application = Application.new(project.root, runs, intent, hosts, options, verify, watcher)
+    application.ledger = ledger
     output.print(
         f"run {application.record.id}: {len(application.hosts)} hosts in {len(application.record.waves)} waves, "
         f"release {application.record.release}{', dry run' if application.options.check else ''}",
@@ -103,7 +121,46 @@ def apply(
     )
     code = application.run()
     tell_end(application, code)
-    raise typer.Exit(code)
+    raise typer.Exit(ExitCode.UNREACHABLE if unreached and code is ExitCode.GOOD else code)
+
+
+def drifted(
+    project: Project, intent: Intent, hosts: Sequence[Host], ledger: Ledger, watcher: Watcher
+) -> tuple[list[Host], tuple[str, ...], bool]:
+    """Verify hosts and find out which of them need which roles.
+
+    Args:
+        project: the project.
+        intent: the loaded intent.
+        hosts: selected hosts.
+        ledger: has looked at them.
+        watcher: told about each host.
+
+    Returns:
+        The hosts that need something, the roles they need together, and whether a host could not be asked.
+
+    Raises:
+        typer.Exit: no host that could be asked needs anything; with the exit code of the verification.
+    """
+    from verbund.baseline.controls import require_controls
+    from verbund.baseline.verify import exit_code
+    from verbund.rollout.drift import drift
+
+    results = verified(project, intent, hosts, " ".join(["verbund", *sys.argv[1:]]), watcher.note)
+    role_of = {entry.control.id: entry.role for entry in require_controls(project.roles)}
+    needed = drift(results, role_of, ledger)
+    for name, roles in needed.items():
+        if roles:
+            watcher.note(f"{name} needs {', '.join(sorted(roles))}")
+    for host in results.hosts:
+        if host.error:
+            errors.print(safe(f"{host.host}: could not be asked: {host.error}"), markup=False, soft_wrap=True)
+    wanted = set().union(*needed.values())
+    if not wanted:
+        output.print(f"nothing to do on {len(needed)} of {len(hosts)} hosts", markup=False)
+        raise typer.Exit(exit_code(results))
+    tags = tuple(role for role in ledger.roles() if role in wanted)
+    return [host for host in hosts if needed.get(host.name)], tags, len(needed) < len(hosts)
 
 
 def known_tags(project: Project, tags: str | None) -> tuple[str, ...]:

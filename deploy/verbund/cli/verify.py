@@ -227,7 +227,8 @@ def list_controls(
 
 
 def lint_controls() -> None:
-    """Check every control: id, role tag, test, marker, BSI reference; nothing missing, nothing dangling."""
+    """Check every control: id, role tag, test, marker, BSI reference, coverage; nothing missing, nothing dangling."""
+    from verbund.baseline import coverage
     from verbund.baseline.lint import lint
     from verbund.cli.console import output
     from verbund.errors import InputError
@@ -235,7 +236,7 @@ def lint_controls() -> None:
     from verbund.project import Project
 
     project = Project.find()
-    entries, findings = lint(project.root, set(load(project.inventory).standard.profiles))
+    entries, findings = lint(project.root, set(load(project.inventory).standard.profiles), coverage.FILE)
     if findings:
         raise InputError(findings)
     output.print(f"controls: {len(entries)}, nothing missing, nothing dangling", markup=False)

@@ -23,6 +23,7 @@ from verbund.intent.compile import CompiledSite, CompiledTenant, Intent, nearest
 from verbund.intent.model import (
     GATEWAY_NUMBERS,
     Clients,
+    Deviation,
     Deviations,
     Device,
     Endpoint,
@@ -45,6 +46,8 @@ if typing.TYPE_CHECKING:
 
 RESERVED_DIRECTORIES = frozenset({"procedures", "group_vars", "host_vars"})
 _INVENTORY_FILES = frozenset({"provider.yml", "verbund.yml"})
+_EXPIRES_SOON = 30  # days before its end in which a deviation is announced
+_LONGEST = 731  # days, two years
 _TENANT_ENTRIES = frozenset({"tenant.yml", "deviations.yml", "sites"})
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]{0,30}")
 _STANDARD = Path(__file__).with_name("standard.yml")
@@ -338,6 +341,8 @@ class _Loader:
 
     def _deviations(self, tenant: CompiledTenant, record: Deviations, source: Source, *, complete: bool) -> None:
         seen: dict[str, int] = {}
+        earlier: list[tuple[Deviation, Collection[str]]] = []
+        shorts = {name: site.record.short for name, site in tenant.sites.items()}
         short_rooms = {
             name
             for site in tenant.sites.values()
@@ -360,13 +365,7 @@ class _Loader:
                 self._at(
                     source, (*loc, "id"), f"id '{deviation.id}' is already used in line {line}", "ids are never reused"
                 )
-            if deviation.expires < self.today:
-                self._warn(
-                    source,
-                    (*loc, "expires"),
-                    f"deviation {deviation.id} expired on {deviation.expires} and excepts nothing",
-                    "remove it, or have it approved again with a new date",
-                )
+            self._term(deviation, source, loc)
             if self.catalogue.controls:
                 for place, control in enumerate(deviation.controls):
                     if control not in self.catalogue.controls:
@@ -377,13 +376,77 @@ class _Loader:
                     if name not in names:
                         unknown = True
                         self._unknown(source, (*loc, "scope", key, place), key.removesuffix("s"), name, names)
-            shorts = {name: site.record.short for name, site in tenant.sites.items()}
-            if complete and not unknown and not any(deviation.scope.holds(h, shorts[h.site]) for h in hosts):
+            if not complete or unknown:
+                continue
+            held = {host.name for host in hosts if deviation.scope.holds(host, shorts[host.site])}
+            if not held:
                 self._warn(
                     source,
                     (*loc, "scope"),
                     f"no host is in the scope of deviation {deviation.id}: it excepts nothing",
                     "every list narrows the scope; check that sites, rooms and the others belong together",
+                )
+            if len(held) == len(hosts) and not deviation.approved_by:
+                self._at(
+                    source,
+                    loc,
+                    f"deviation {deviation.id} holds for all {len(hosts)} hosts of the tenant and nobody approved it",
+                    "narrow it with scope, or name who decided that in approved_by",
+                )
+            self._overlaps(deviation, held, earlier, source, loc)
+            earlier.append((deviation, held))
+
+    def _term(self, deviation: Deviation, source: Source, loc: Loc) -> None:
+        """Whether a deviation is in force today, and for a time that an auditor accepts."""
+        left = (deviation.expires - self.today).days
+        if left < 0:
+            self._warn(
+                source,
+                (*loc, "expires"),
+                f"deviation {deviation.id} expired on {deviation.expires} and excepts nothing",
+                "remove it, or have it approved again with a new date",
+            )
+        elif left <= _EXPIRES_SOON:
+            self._warn(
+                source,
+                (*loc, "expires"),
+                f"deviation {deviation.id} expires in {left} days; after that its controls are enforced again",
+                "make the hosts ready for that, or have it approved again with a new date",
+            )
+        if deviation.created > self.today:
+            self._warn(
+                source,
+                (*loc, "created"),
+                f"deviation {deviation.id} begins on {deviation.created} and excepts nothing before",
+            )
+        if (deviation.expires - deviation.created).days > _LONGEST:
+            self._warn(
+                source,
+                (*loc, "expires"),
+                f"deviation {deviation.id} lasts longer than two years: a deviation is an exception for a time",
+                "choose an earlier day and decide again then",
+            )
+
+    def _overlaps(
+        self,
+        deviation: Deviation,
+        held: Collection[str],
+        earlier: Sequence[tuple[Deviation, Collection[str]]],
+        source: Source,
+        loc: Loc,
+    ) -> None:
+        """Two deviations for one control of one host: nobody can tell whose reason and date count."""
+        for other, others in earlier:
+            controls = sorted(set(deviation.controls) & set(other.controls))
+            hosts = sorted(set(held) & set(others))
+            if controls and hosts and deviation.created <= other.expires and other.created <= deviation.expires:
+                more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
+                self._warn(
+                    source,
+                    loc,
+                    f"deviations {other.id} and {deviation.id} both except {', '.join(controls)} on {hosts[0]}{more}; "
+                    "the one that lasts longer counts",
+                    "join them, or narrow one of them",
                 )
 
     def _unknown(

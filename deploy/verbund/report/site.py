@@ -16,6 +16,7 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
+from verbund.baseline.coverage import Coverage, Status, require_coverage
 from verbund.errors import UsageError
 from verbund.report.data import LETTERS, NAME, embed, encode
 from verbund.report.summary import ChangeKind, Light, Summary
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("de", "en")
 _LISTED = 5
+_STATUS_LETTERS = {Status.AUTOMATED: "a", Status.PARTIAL: "p", Status.MANUAL: "m", Status.NOT_APPLICABLE: "n"}
 
 
 class Words:
@@ -81,13 +83,14 @@ class Words:
 
 
 class Site:
-    """The templates, read once.
+    """The templates and the coverage, read once.
 
     Args:
         templates: the directory that holds ``page.html.j2``, ``report.css``, ``report.js`` and ``texts.yml``.
 
     Raises:
         UsageError: one of them is missing.
+        InputError: the coverage file of this release is damaged.
     """
 
     def __init__(self, templates: Path) -> None:
@@ -109,7 +112,7 @@ class Site:
                 "run the command in a complete checkout; `git status` shows what is missing",
             ) from error
         self.words = {lang: Words(texts[lang]) for lang in LANGUAGES}
-        self._modules = texts["modules"]
+        self._coverage = require_coverage()
 
     def pages(self, results: Results, previous: Results | None, summary: Summary) -> dict[str, bytes]:
         """The pages by language.
@@ -126,7 +129,9 @@ class Site:
         words = self.words[lang]
         titles = [one_line(c.title.de if lang == "de" else c.title.en, 200) for c in summary.controls]
         names = {key: words.texts[key] for key in ("verdicts", "lights", "title")}
-        local = embed({"lang": lang, "titles": titles, "modules": self._modules, **names, **words.texts["ui"]})
+        local = embed(
+            {"lang": lang, "titles": titles, "coverage": _modules(self._coverage, lang), **names, **words.texts["ui"]}
+        )
         page = self._template.render(
             lang=lang,
             w=words,
@@ -152,6 +157,35 @@ class Site:
             local=Markup(local),  # noqa: S704
         )
         return page.encode()
+
+
+def _modules(coverage: Coverage, lang: str) -> list[list[Any]]:
+    """The coverage in short form: ``[id, title, classes, others, why not those, requirements]`` per module.
+
+    A requirement is ``[id, level, title, [[classes, status, who answers, text], ...]]``.
+    """
+    german = lang == "de"
+    return [
+        [
+            *(module.id, module.title, module.classes, module.others),
+            (module.elsewhere.de if german else module.elsewhere.en) if module.elsewhere else "",
+            [
+                [
+                    *(requirement.id, requirement.bsi.level, requirement.bsi.title),
+                    [
+                        [
+                            *(standing.classes, _STATUS_LETTERS[standing.status]),
+                            standing.answer if german else coverage.answers.get(standing.answer, ""),
+                            standing.de if german else standing.en,
+                        ]
+                        for standing in requirement.standings
+                    ],
+                ]
+                for requirement in module.requirements
+            ],
+        ]
+        for module in coverage.modules
+    ]
 
 
 def _hash(text: str) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from verbund.rollout.apply import Application, Check, Options, Verify, Watcher, rerun, settle
+from verbund.rollout.ledger import Ledger
 from verbund.rollout.playbook import Event
 from verbund.rollout.record import HostOutcome, Outcome, RunRecord, Runs, RunStatus, Wave
 from verbund.rollout.waves import order, parse_waves, split
@@ -13,6 +14,7 @@ __all__ = [
     "Check",
     "Event",
     "HostOutcome",
+    "Ledger",
     "Options",
     "Outcome",
     "RunRecord",

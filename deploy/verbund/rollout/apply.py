@@ -18,6 +18,7 @@ from verbund.rollout.waves import DEFAULT, order, parse_waves, split
 
 if TYPE_CHECKING:
     from verbund.intent import Host, Intent
+    from verbund.rollout.ledger import Ledger
 
 MAX_FORKS = 25
 
@@ -88,6 +89,7 @@ class Application:
         record: what is known so far; it changes as the run goes on.
         verify: verifies hosts; not called in check mode.
         watcher: told about progress.
+        ledger: notes which roles a host was brought to; it has looked at the hosts.
     """
 
     root: Path
@@ -97,6 +99,7 @@ class Application:
     record: RunRecord
     verify: Verify
     watcher: Watcher
+    ledger: Ledger | None = None
     stopped: bool = field(default=False, init=False)
 
     @classmethod
@@ -198,6 +201,10 @@ class Application:
         self.watcher.wave(index + 1, total, list(wave.hosts), play.log)
         wave.hosts = play.run(self.watcher.event)
         self.runs.save(self.record)
+        if self.ledger and not self.options.check:
+            for name, host in wave.hosts.items():
+                if host.outcome in GOOD:
+                    self.ledger.applied(name, self.options.tags or None)
         if play.interrupted:
             self.stopped = True
             wave.problem = "interrupted"

@@ -10,7 +10,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from verbund.baseline.controls import bsi_catalogue, catalogue_markdown, load_controls, require_controls
+from verbund.baseline import coverage
+from verbund.baseline.controls import (
+    bsi_catalogue,
+    bsi_modules,
+    catalogue_markdown,
+    load_controls,
+    require_controls,
+)
+from verbund.baseline.coverage import CLASSES
 from verbund.baseline.lint import lint
 from verbund.cli.main import main
 from verbund.errors import InputError
@@ -139,6 +147,22 @@ def test_markdown_lists_every_control_once_and_escapes_bars(tiny):
     assert text == catalogue_markdown(entries)
 
 
+def everything_manual(path: Path, **proven: str) -> Path:
+    """A coverage file in which people answer for all requirements but those given (id with _ for ., and its entry)."""
+    entry = "{status: manual, answer: ISB, de: d, en: e}"
+    lines = ["answers: {ISB: Officer}", "modules:"]
+    for name, module in bsi_modules().items():
+        lines += [f"  {name}:", f"    classes: [{', '.join(CLASSES)}]", "    requirements:"]
+        lines += [f"      {key}: {proven.get(key.replace('.', '_'), entry)}" for key in module.requirements]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+SERVERS = """
+        - {classes: [server], status: automated}
+        - {classes: [client, laptop, gateway, switch], status: manual, answer: ISB, de: d, en: e}"""
+
+
 class TestCommandLine:
     @pytest.fixture(autouse=True)
     def _intent(self, tiny, monkeypatch):
@@ -157,6 +181,7 @@ class TestCommandLine:
         (tiny.root / "inventory").mkdir()
         (tiny.root / "inventory" / "verbund.yml").write_text("plugin: verbund\n")
         monkeypatch.setenv("VERBUND_PROJECT", str(tiny.root))
+        monkeypatch.setattr(coverage, "FILE", everything_manual(tiny.root / "coverage.yml", SYS_1_3_A8=SERVERS))
 
     def run(self, *arguments: str) -> int:
         with pytest.raises(SystemExit) as stopped:
@@ -209,6 +234,16 @@ class TestCommandLine:
         assert self.run("controls", "--markdown") == 0
         assert "# Control catalogue" in capfd.readouterr().out
 
+    def test_controls_lint_compares_with_the_coverage(self, tiny, capfd):
+        tiny.add("pass", bsi="[{req: SYS.1.3.A3, level: B}]")
+        tiny.write()
+        assert self.run("controls", "lint") == 2
+        told = capfd.readouterr().err
+        lines = (tiny.root / "coverage.yml").read_text().splitlines()
+        place = next(number for number, line in enumerate(lines, 1) if "SYS.1.3.A3:" in line)
+        assert f"coverage.yml:{place}: SYS.1.3.A3 is 'manual' for server, but VB-SSH-001 " in told
+        assert "SYS.1.3.A8 is 'automated' for server, but no control" in told
+
     def test_controls_lint_fails_with_all_findings(self, tiny, capfd):
         tiny.add("pass", tag="x1")
         tiny.add("pass", tag="x2")
@@ -221,6 +256,6 @@ def test_the_controls_of_this_project_are_sound():
     root = Path(__file__).parents[3]
     if not list((root / "roles").glob("*/meta/controls.yml")):
         pytest.skip("this checkout has no roles")
-    entries, findings = lint(root)
+    entries, findings = lint(root, coverage=coverage.FILE)
     assert not findings, "\n".join(map(str, findings))
     assert len(entries) >= 60

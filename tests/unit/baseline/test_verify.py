@@ -26,6 +26,7 @@ from verbund.baseline.session import Limits
 from verbund.baseline.target import Target, targets_from_intent
 from verbund.baseline.verify import exit_code, store
 from verbund.errors import ExitCode, InputError, Interrupted, UsageError
+from verbund.pki.seal import EvidenceKey
 
 
 @dataclass
@@ -216,8 +217,8 @@ class TestEvidence:
         daily, weekly = (tiny.add('assert host.run("true").rc == 0', lifetime_hours=hours) for hours in ("24", "168"))
         verification = tiny.verification()
         verification.run()
-        bundle = Bundle.newest(verification.evidence, "h1")
-        old = bundle.model_copy(update={"collected": datetime.now(UTC) - timedelta(hours=25)}).sealed()
+        bundle = Bundle.newest(verification.evidence, "h1", verification.key)
+        old = bundle.model_copy(update={"collected": datetime.now(UTC) - timedelta(hours=25)}).sealed(verification.key)
         for path in (verification.evidence / "h1").iterdir():
             path.unlink()
         old.write(verification.evidence)
@@ -226,15 +227,21 @@ class TestEvidence:
         assert of(results, weekly).verdict is Verdict.MET
         assert exit_code(results) is ExitCode.FINDINGS
 
-    @pytest.mark.parametrize("change", ["answer", "host", "half", "nothing"])
-    def test_changed_evidence_is_refused(self, tiny, change):
+    @pytest.mark.parametrize("change", ["answer", "hash too", "another key", "unsigned", "host", "half", "nothing"])
+    def test_changed_evidence_is_refused(self, tiny, change, tmp_path_factory):
         control = tiny.add('assert host.check_output("echo good") == "good"')
         verification = tiny.verification()
         verification.run()
         path = next((verification.evidence / "h1").iterdir())
         assert path.stat().st_mode & 0o077 == 0
         text = path.read_text()
+        bundle = Bundle.read(path, verification.key)
+        forged = bundle.model_copy(update={"host_class": "client"})
+        foreign = bundle.sealed(EvidenceKey.ensure(tmp_path_factory.mktemp("foreign")))
         changed = {
+            "hash too": forged.model_copy(update={"sha256": forged.digest()}).model_dump_json(),
+            "another key": foreign.model_dump_json(),
+            "unsigned": bundle.model_copy(update={"signature": ""}).model_dump_json(),
             "answer": text.replace("good\\n", "bad\\n"),
             "host": text.replace('"h1"', '"h2"'),
             "half": text[: len(text) // 2],
@@ -242,13 +249,14 @@ class TestEvidence:
         }
         path.write_text(changed[change])
         with pytest.raises(EvidenceError):
-            Bundle.newest(verification.evidence, "h1")
+            Bundle.newest(verification.evidence, "h1", verification.key)
         results = tiny.verification(from_evidence=True).run()
         assert of(results, control).verdict is Verdict.NOT_EVALUATED
         assert str(path) in results.hosts[0].error
         assert exit_code(results) is ExitCode.UNREACHABLE
 
     def test_no_byte_of_a_bundle_can_be_changed(self, tmp_path):
+        key = EvidenceKey.ensure(tmp_path / "state")
         answers = (Answer.of("echo 1", 0, b"1\n", b"", seconds=0.25), Answer.of("x", 3, b"\xff", b"no"))
         bundle = Bundle(
             host="a",
@@ -259,35 +267,35 @@ class TestEvidence:
             clock_offset=0.5,
             facts={"os": "Debian"},
             answers=answers,
-        ).sealed()
+        ).sealed(key)
         path = bundle.write(tmp_path)
         good = path.read_bytes()
-        assert Bundle.read(path) == bundle
+        assert Bundle.read(path, key) == bundle
         for at in range(len(good)):
             for bit in (1, 32):
                 path.write_bytes(good[:at] + bytes([good[at] ^ bit]) + good[at + 1 :])
                 try:
-                    same = Bundle.read(path) == bundle
+                    same = Bundle.read(path, key).digest() == bundle.digest()
                 except EvidenceError:
                     continue
                 # What is left are bytes without a meaning, like the T of a time that may be written small.
                 assert same, (at, good[at - 20 : at + 20])
 
     def test_an_older_bundle_under_a_newer_name_is_refused(self, tmp_path):
+        key = EvidenceKey.ensure(tmp_path / "state")
         bundle = Bundle(host="a", host_class="server", collected=datetime.now(UTC), release="1", plan="", answers=())
-        path = bundle.sealed().write(tmp_path)
+        path = bundle.sealed(key).write(tmp_path)
         path.rename(path.with_name("99991231T000000.000000Z.json"))
         with pytest.raises(EvidenceError, match="renamed"):
-            Bundle.newest(tmp_path, "a")
+            Bundle.newest(tmp_path, "a", key)
 
     def test_evidence_from_the_future_proves_nothing(self, tiny):
         control = tiny.add('assert host.run("true").rc == 0')
         verification = tiny.verification()
         verification.run()
-        bundle = Bundle.newest(verification.evidence, "h1")
-        bundle.model_copy(update={"collected": datetime.now(UTC) + timedelta(days=365)}).sealed().write(
-            verification.evidence
-        )
+        bundle = Bundle.newest(verification.evidence, "h1", verification.key)
+        later = bundle.model_copy(update={"collected": datetime.now(UTC) + timedelta(days=365)})
+        later.sealed(verification.key).write(verification.evidence)
         result = of(tiny.verification(from_evidence=True).run(), control)
         assert result.verdict is Verdict.STALE
         assert "future" in result.reason
@@ -298,9 +306,10 @@ class TestEvidence:
         other = tiny.add('assert host.run("echo -mminus").rc == 0')
         verification = tiny.verification()
         assert of(verification.run(), by_clock).verdict is Verdict.MET
-        bundle = Bundle.newest(verification.evidence, "h1")
+        bundle = Bundle.newest(verification.evidence, "h1", verification.key)
         collected = bundle.collected + timedelta(seconds=1)
-        bundle.model_copy(update={"clock_offset": offset, "collected": collected}).sealed().write(verification.evidence)
+        wrong = bundle.model_copy(update={"clock_offset": offset, "collected": collected})
+        wrong.sealed(verification.key).write(verification.evidence)
         results = tiny.verification(from_evidence=True).run()
         assert of(results, by_clock).verdict is Verdict.NOT_EVALUATED
         assert "clock" in of(results, by_clock).reason
@@ -308,11 +317,11 @@ class TestEvidence:
 
     def test_evidence_of_another_host_is_refused(self, tmp_path):
         bundle = Bundle(host="a", host_class="server", collected=datetime.now(UTC), release="1", plan="", answers=())
-        path = bundle.sealed().write(tmp_path)
+        path = bundle.sealed(key := EvidenceKey.ensure(tmp_path / "keys")).write(tmp_path)
         (tmp_path / "b").mkdir()
         path.rename(tmp_path / "b" / path.name)
         with pytest.raises(EvidenceError, match="not of b"):
-            Bundle.newest(tmp_path, "b")
+            Bundle.newest(tmp_path, "b", key)
 
 
 class TestPlan:
@@ -433,7 +442,7 @@ def test_interrupt_keeps_what_was_fetched(tiny, local):
     with pytest.raises(Interrupted, match=r"evidence of [12] of 2 hosts.*\n.*--from-evidence"):
         verification.run()
     assert time.monotonic() - start < 40
-    assert Bundle.newest(verification.evidence, "quick") is not None
+    assert Bundle.newest(verification.evidence, "quick", verification.key) is not None
 
 
 def test_malformed_controls_stop_before_anyone_is_contacted(tiny, monkeypatch):

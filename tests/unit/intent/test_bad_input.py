@@ -6,9 +6,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
+
+from verbund.errors import InputError
 
 GSE = "inventory/erkrath/sites/grundschule.yml"
 DEV = "inventory/erkrath/deviations.yml"
@@ -661,7 +664,7 @@ def test_a_deviation_that_fits_no_host_is_a_warning(project, run):
     reason: r
     compensation: c
     created: 2026-01-01
-    expires: 2099-01-01
+    expires: 2027-12-31
 """
     Path(DEV).write_text(deviation, encoding="utf-8")
     result = run("check", "erkrath")
@@ -772,3 +775,73 @@ def test_deviation_from_an_unknown_control(project, run):
     result = run("check")
     assert result.code == 2
     assert f"{DEV}:{line}:{column}: control 'VB-AUD-009' is unknown\n    hint: did you mean 'VB-AUD-001'?" in result.err
+
+
+def deviation(number, scope="{}", created="2026-11-01", expires="2027-12-31", approved=None, controls="[VB-SSH-001]"):
+    """One entry of deviations.yml."""
+    return f"""  - id: DEV-ERK-{number}
+    controls: {controls}
+    scope: {scope}
+    owner: IT-Koordination
+    reason: r
+    compensation: c
+    created: {created}
+    expires: {expires}
+""" + (f"    approved_by: {approved}\n" if approved else "")
+
+
+@pytest.fixture
+def told(project, monkeypatch):
+    """What loading a deviations.yml says on 2026-11-22: errors and warnings."""
+    from verbund.intent import load
+
+    def tell(*entries):
+        Path(DEV).write_text("deviations:\n" + "".join(entries), encoding="utf-8")
+        try:
+            found = load(Path("inventory"), {"erkrath"}, today=date(2026, 11, 22)).warnings
+        except InputError as error:
+            found = error.findings
+        return [str(finding) for finding in found]
+
+    return tell
+
+
+def test_a_deviation_for_a_whole_tenant_needs_an_approval(told):
+    [error] = told(deviation(901))
+    assert f"{DEV}:2:5: deviation DEV-ERK-901 holds for all" in error
+    assert "approved_by" in error
+    # Not only an empty scope is a whole tenant.
+    assert told(deviation(901, "{classes: [client, laptop, server, gateway]}")) != []
+    assert told(deviation(901, approved="IT-Steuerung")) == []
+    assert told(deviation(901, "{sites: [rathaus]}")) == []
+
+
+def test_deviations_that_overlap_are_announced(told):
+    first = deviation(901, "{sites: [grundschule]}")
+    [warning] = told(first, deviation(902, "{profiles: [school-client]}", expires="2027-06-30"))
+    assert "deviations DEV-ERK-901 and DEV-ERK-902 both except VB-SSH-001 on gse-" in warning
+    assert "the one that lasts longer counts" in warning
+    assert told(first, deviation(902, "{sites: [rathaus]}")) == [], "other hosts"
+    assert told(first, deviation(902, "{sites: [grundschule]}", controls="[VB-SSH-002]")) == [], "another control"
+    [warning] = told(
+        deviation(901, "{sites: [grundschule]}", expires="2027-01-31"),
+        deviation(902, "{sites: [grundschule]}", created="2027-02-01"),
+    )
+    assert "DEV-ERK-902 begins on 2027-02-01 and excepts nothing before" in warning, "one after the other"
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        ({"created": "2025-01-01", "expires": "2026-11-21"}, "expired on 2026-11-21"),
+        ({"expires": "2026-11-22"}, "expires in 0 days"),
+        ({"expires": "2026-12-22"}, "expires in 30 days"),
+        ({"expires": "2026-12-23"}, ""),
+        ({"created": "2026-11-23"}, "begins on 2026-11-23"),
+        ({"expires": "2028-11-01"}, ""),
+        ({"expires": "2028-11-03"}, "lasts longer than two years"),
+    ],
+)
+def test_the_term_of_a_deviation(told, days, said):
+    found = told(deviation(901, "{sites: [rathaus]}", **days))
+    assert [said in line for line in found] == ([True] if said else [])

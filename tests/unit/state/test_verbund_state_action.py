@@ -41,6 +41,7 @@ class Action(plugin.ActionModule):
 
     def __init__(self, module_result, answers, *, check=False, guard=60):
         self._connection = Connection()
+        self._templar = SimpleNamespace(template=lambda value: value)
         args = {"files": [], **({"guard": guard} if guard else {})}
         self._task = SimpleNamespace(args=args, check_mode=check, action="verbund_state")
         self.module_result, self.answers = module_result, list(answers)
@@ -133,3 +134,66 @@ def test_failed_change_is_not_confirmed():
 def test_without_a_guard_a_broken_connection_is_an_unreachable_host():
     with pytest.raises(AnsibleConnectionFailure):
         Action(AnsibleConnectionFailure("down"), [], guard=None).run()
+
+
+EVERYTHING = {
+    "files": [
+        {"path": "/etc/a", "content": "a", "controls": ["VB-AAA-001", "VB-AAA-002"]},
+        {"path": "/etc/b", "content": "b"},
+    ],
+    "units": [{"name": "a.service", "masked": True, "controls": ["VB-AAA-001"]}],
+    "packages": ["vim", {"name": "sudo", "controls": ["VB-AAA-002"]}],
+    "absent": [{"path": "/etc/c", "controls": ["VB-AAA-001"]}],
+    "activate": [["true"], {"command": ["sysctl", "--system"], "controls": ["VB-AAA-001"]}],
+    "guard": 60,
+}
+
+
+def test_without_a_deviation_everything_is_enforced_in_the_form_of_the_module():
+    assert plugin.enforced(EVERYTHING, []) == {
+        "files": [{"path": "/etc/a", "content": "a"}, {"path": "/etc/b", "content": "b"}],
+        "units": [{"name": "a.service", "masked": True}],
+        "packages": ["vim", "sudo"],
+        "absent": ["/etc/c"],
+        "activate": [["true"], ["sysctl", "--system"]],
+        "guard": 60,
+    }
+
+
+def test_an_entry_is_left_out_when_all_its_controls_are_excepted():
+    kept = plugin.enforced(EVERYTHING, ["VB-AAA-001"])
+    assert [entry["path"] for entry in kept["files"]] == ["/etc/a", "/etc/b"]  # the first serves 002 too
+    assert kept["units"] == kept["absent"] == []
+    assert kept["activate"] == [["true"]]
+    kept = plugin.enforced(EVERYTHING, ["VB-AAA-001", "VB-AAA-002"])
+    assert [entry["path"] for entry in kept["files"]] == ["/etc/b"]
+    assert kept["packages"] == ["vim"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"packages": [{"controls": ["VB-AAA-001"]}]}, "lacks 'name'"),
+        ({"files": [{"path": "/etc/a", "controls": "VB-AAA-001"}]}, "Write a list"),
+    ],
+)
+def test_an_entry_that_is_wrong_is_said_plainly(arguments, said):
+    with pytest.raises(plugin.AnsibleActionFail, match=said):
+        plugin.checked(plugin.enforced(arguments, []))
+
+
+def test_the_module_gets_every_argument_in_its_type():
+    given = plugin.checked({"files": [{"path": "/etc/a", "content": "a"}], "activate": [["kill", 1]], "guard": "60"})
+    assert given["files"] == [
+        {"path": "/etc/a", "content": "a", "mode": "0644", "owner": "root", "group": "root", "sensitive": False}
+    ]
+    assert given["activate"] == [["kill", "1"]]
+    assert given["guard"] == 60
+    assert given["packages"] == []
+
+
+def test_the_deviations_of_the_host_decide():
+    action = Action({"changed": False}, [], guard=None)
+    action._task.args = EVERYTHING | {"guard": None}
+    action.run(task_vars={"verbund_excepted_controls": ["VB-AAA-001"]})
+    assert action.arguments["units"] == []

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Every control proven both ways on live hosts; what a mutation is says ``mutations/README.md``.
+
+A round breaks several settings at once, on the hosts of the school or on the virtual machine, where their controls do
+not touch each other; ``--mutations each`` breaks them one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from verbund.baseline.controls import require_controls
+from verbund.baseline.results import Results, Verdict
+from verbund.cli.demo import SETTLED
+
+pytestmark = pytest.mark.lab
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CLASSES = ("server", "client", "gateway")
+# The virtual machine runs without the gateway that gives its site the time, and says so.
+KNOWN = {"container": set(), "vm": {"VB-TIM-003"}}
+KEYS = {"control", "what", "break", "with", "hosts", "kernel", "alone", "restore", "why"}
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One setting broken on one host."""
+
+    role: str
+    control: str
+    what: str
+    breaks: str
+    host_class: str
+    also: dict[str, str]
+    kernel: bool
+    alone: bool
+    restore: str
+    why: str
+
+    @property
+    def turns(self) -> frozenset[str]:
+        """The controls that it turns."""
+        return frozenset({self.control, *self.also})
+
+
+@dataclass
+class Round:
+    """Mutations that are made at the same time."""
+
+    driver: str
+    mutations: list[Mutation] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return ",".join(mutation.control for mutation in self.mutations[:3]) + ("..." if self.mutations[3:] else "")
+
+    def takes(self, new: Mutation, *, single: bool) -> bool:
+        """Whether one more fits in without touching the controls of another."""
+        if not self.mutations:
+            return True
+        if single or new.alone or any(known.alone for known in self.mutations):
+            return False
+        return not any(new.turns & known.turns for known in self.mutations if known.host_class == new.host_class)
+
+
+def catalogue() -> dict[str, tuple[str, ...]]:
+    """Every control with the classes it is for."""
+    return {entry.control.id: tuple(entry.control.classes) for entry in require_controls(ROOT / "roles")}
+
+
+def mutations() -> list[Mutation]:
+    """All mutations of all roles; a mistake in a file is an error here."""
+    classes, found = catalogue(), []
+    for path in sorted((HERE / "mutations").glob("*.yml")):
+        for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["mutations"]:
+            assert set(entry) <= KEYS, f"{path.name}: {entry['control']}: unknown keys {set(entry) - KEYS}"
+            assert bool(entry.get("restore")) == bool(entry.get("why")), f"{path.name}: {entry['control']}: why?"
+            also = entry.get("with", {})
+            for control in (entry["control"], *also):
+                assert control in classes, f"{path.name}: {control} is no control"
+            its = classes[entry["control"]]
+            found += [
+                Mutation(
+                    role=path.stem,
+                    control=entry["control"],
+                    what=entry["what"],
+                    breaks=entry["break"],
+                    host_class=host_class,
+                    also=also,
+                    kernel=entry.get("kernel", False),
+                    alone=entry.get("alone", False),
+                    restore=entry.get("restore", ""),
+                    why=entry.get("why", ""),
+                )
+                for host_class in entry.get("hosts") or [next(name for name in CLASSES if name in its)]
+            ]
+    return found
+
+
+def rounds(chosen: list[Mutation], *, single: bool) -> list[Round]:
+    """Mutations in as few rounds as they allow."""
+    made: list[Round] = []
+    for mutation in chosen:
+        driver = "vm" if mutation.kernel else "container"
+        for known in made:
+            if known.driver == driver and known.takes(mutation, single=single):
+                known.mutations.append(mutation)
+                break
+        else:
+            made.append(Round(driver, [mutation]))
+    return made
+
+
+def pytest_generate_tests(metafunc):
+    if "broken" not in metafunc.fixturenames:
+        return
+    wanted = set(metafunc.config.getoption("--mutated"))
+    chosen = [m for m in mutations() if not wanted or {m.role, m.control} & wanted]
+    made = rounds(chosen, single=metafunc.config.getoption("--mutations") == "each")
+    names = [
+        f"{r.driver}-{r.mutations[0].control if len(r.mutations) == 1 else number}" for number, r in enumerate(made)
+    ]
+    metafunc.parametrize("broken", made, ids=names)
+
+
+def test_every_control_has_a_mutation():
+    """And what another control turns with it is a control of its own right."""
+    missing = sorted(set(catalogue()) - {mutation.control for mutation in mutations()})
+    assert not missing, f"no mutation proves {', '.join(missing)}"
+
+
+class Subject:
+    """The hosts that are broken, and what is said of them."""
+
+    def __init__(self, school):
+        self.school = school
+        self.by_class = {host.host_class: host.name for host in school.hosts}
+        self.known = {}
+        self.clean = False
+
+    def prepare(self):
+        """Everything as after a rollout; from a snapshot only where the last round did not end well."""
+        if not self.clean:
+            self.school.at("rolled-out")
+            for host in self.school.hosts:
+                self.school.lab.ssh(host.name, SETTLED, timeout=300, check=False)
+            self.known = self.unmet()
+            assert set().union(*self.known.values()) <= KNOWN[self.school.driver], self.known
+        self.clean = False
+
+    def unmet(self):
+        """Host -> controls that are not met or could not be evaluated."""
+        done = self.school.verbund("verify", "--limit", "lab")
+        assert done.returncode in {0, 1}, done.stdout + done.stderr
+        results = Results.read(self.school.state / "results" / "latest.json")
+        fine = {Verdict.MET, Verdict.NOT_APPLICABLE}
+        return {
+            host.host: {found.control for found in host.results if found.verdict not in fine} for host in results.hosts
+        }
+
+    def roll_out(self, roles, *arguments):
+        """Run the roles with plain Ansible."""
+        done = self.school.site("--tags", ",".join(sorted(roles)), *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def make(self, script, host_class, control):
+        """Run the script of a mutation on the host of a class."""
+        done = self.school.lab.ssh(
+            self.by_class[host_class], f"sudo -n sh -euc {shlex.quote(script)}", check=False, timeout=300
+        )
+        assert done.returncode == 0, f"{control}: {done.stdout}{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def subjects(request):
+    """Driver -> its hosts, started when first needed."""
+    made: dict[str, Subject] = {}
+
+    def subject(driver: str) -> Subject:
+        if driver not in made:
+            made[driver] = Subject(request.getfixturevalue("school" if driver == "container" else "machine"))
+        return made[driver]
+
+    return subject
+
+
+@pytest.fixture(scope="module")
+def table(request):
+    """What was seen; written as a page of the documentation where that was asked for."""
+    rows: list[tuple[Mutation, str, str]] = []
+    yield rows
+    target = request.config.getoption("--mutation-table")
+    if target:
+        Path(target).write_text(page(rows), encoding="utf-8")
+
+
+def test_what_is_broken_is_found_left_alone_by_a_deviation_and_repaired(broken, subjects, table):
+    subject = subjects(broken.driver)
+    subject.prepare()
+    expected = {host: set(known) for host, known in subject.known.items()}
+    for mutation in broken.mutations:
+        subject.make(mutation.breaks, mutation.host_class, mutation.control)
+        expected[subject.by_class[mutation.host_class]] |= mutation.turns
+    assert subject.unmet() == expected
+
+    roles = {mutation.role for mutation in broken.mutations}
+    excepted = sorted(set().union(*(mutation.turns for mutation in broken.mutations)))
+    subject.roll_out(roles, "--extra-vars", json.dumps({"verbund_excepted_controls": excepted}))
+    assert subject.unmet() == expected, "with a deviation the roles have to leave the host as it is"
+
+    for mutation in broken.mutations:
+        if mutation.restore:
+            subject.make(mutation.restore, mutation.host_class, mutation.control)
+    subject.roll_out(roles)
+    assert subject.unmet() == subject.known
+    subject.clean = True
+    table += [(mutation, broken.driver, subject.by_class[mutation.host_class]) for mutation in broken.mutations]
+
+
+def page(rows) -> str:
+    """The table of what was seen."""
+    lines = [
+        "# Every control proven both ways",
+        "",
+        "Written by `pytest tests/lab/test_mutations.py --mutations each --mutation-table docs/mutations.md`.",
+        "Each row was one setting broken on a live host that was in order: `verbund verify` then found exactly the",
+        "controls of the third column not met, a run of the playbook with a deviation for them left the host as it",
+        "was, and a run without one repaired it (or, where the last column gives a reason, a person has to).",
+        "",
+        "| control | what was broken | not met afterwards | on | repaired by |",
+        "|---|---|---|---|---|",
+    ]
+    for mutation, driver, _host in sorted(rows, key=lambda row: (row[0].control, row[0].host_class)):
+        also = "".join(f"<br>{control}: {why}" for control, why in sorted(mutation.also.items()))
+        repaired = f"a person: {mutation.why}" if mutation.restore else f"role {mutation.role}"
+        where = f"{mutation.host_class} ({driver})"
+        lines.append(f"| {mutation.control} | {mutation.what} | {mutation.control}{also} | {where} | {repaired} |")
+    proven = {mutation.control for mutation, _, _ in rows}
+    return "\n".join([*lines, "", f"{len(proven)} controls by {len(rows)} mutations.", ""])
