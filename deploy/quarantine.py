@@ -65,7 +65,7 @@ else:
     except q.NotPossibleError as error:
         _fail(f"{host.name} was not isolated: {error}")
     _text = q.rules(_networks, [int(port) for port in _seen.get("ports", "").split() if port.isdigit()] or [22])
-    if _seen.get("rules") == _text and _seen.get("live", "").strip() and _seen.get("enabled", "").strip() == "enabled":
+    if q.isolated(_text, _seen):
         tell(host.name, "unchanged", "already isolated")
     else:
         python.call(name="Isolate the host, with a way back", function=_run, script=q.isolate_script(_text), done="")

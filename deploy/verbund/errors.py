@@ -2,7 +2,8 @@
 """What can go wrong, in words an admin can act on.
 
 Exit codes of every command: 0 good, 1 findings (something is not met or failed),
-2 usage or input error (nothing was written or contacted), 3 something could not be reached.
+2 usage or input error (nothing was written or contacted), 3 something could not be reached, 130 interrupted (Ctrl-C,
+SIGTERM, or the terminal was closed; as shells count 128 + SIGINT).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class ExitCode(IntEnum):
     FINDINGS = 1
     INPUT = 2
     UNREACHABLE = 3
+    INTERRUPTED = 130
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -81,6 +83,12 @@ class InputError(VerbundError):
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = sorted(set(findings))
         super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class Interrupted(VerbundError):  # noqa: N818 - an interruption is no error
+    """Somebody stopped the command; says what was done and how to go on."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 class UnreachableError(VerbundError):

@@ -6,11 +6,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AwareDatetime, Field, ValidationError, field_validator
 
 from verbund.baseline.results import Record
 from verbund.errors import VerbundError
@@ -98,7 +98,7 @@ class Bundle(Record):
     format: Literal["verbund-evidence/1"] = FORMAT
     host: str
     host_class: str
-    collected: datetime
+    collected: AwareDatetime
     release: str
     plan: str
     clock_offset: float | None = None
@@ -118,14 +118,18 @@ class Bundle(Record):
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def filename(self) -> str:
+        """Sorts by the time of collection."""
+        return self.collected.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ.json")
+
     def write(self, directory: Path) -> Path:
         """Store the bundle as ``<directory>/<host>/<UTC time>.json`` in one step.
 
         Returns:
             the path written.
         """
-        stamp = self.collected.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        path = directory / self.host / f"{stamp}.json"
+        path = directory / self.host / self.filename
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         # Evidence was read as root on the host: nobody else here needs to see it.
@@ -182,4 +186,9 @@ class Bundle(Record):
         bundle = cls.read(stored[-1], key)
         if bundle.host != host:
             raise EvidenceError(f"{stored[-1]}: is evidence of {bundle.host}, not of {host}")
+        if stored[-1].name != bundle.filename:
+            raise EvidenceError(
+                f"{stored[-1]}: holds evidence of another time ({bundle.filename}): it was renamed",
+                "remove the file and verify the host again",
+            )
         return bundle

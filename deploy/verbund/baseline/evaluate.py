@@ -190,6 +190,7 @@ def with_checks(
 
     Raises:
         UsageError: the checks cannot be loaded at all.
+        KeyboardInterrupt: Ctrl-C while they were loaded.
     """
     checks = root / "tests" / "baseline"
     if not checks.is_dir():
@@ -211,6 +212,8 @@ def with_checks(
         _forget_modules(checks)
     if evaluation.error is not None:
         raise evaluation.error
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt  # pytest takes it for itself while it loads the checks
     if not evaluation.started:
         last = [line for line in said.getvalue().splitlines() if line.strip()]
         raise UsageError(f"{checks}: the checks cannot be loaded: {last[-1].strip() if last else code}")

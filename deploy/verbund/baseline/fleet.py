@@ -29,7 +29,15 @@ CLOCK_TOLERANCE = 3600
 _FACTS = (
     'echo "clock=$(date -u +%s)"; echo "name=$(uname -n)"; echo "kernel=$(uname -r)"; '
     'echo "virtualization=$(systemd-detect-virt 2>/dev/null)"; '
-    '. /etc/os-release 2>/dev/null; echo "os=$PRETTY_NAME"'
+    '(. /etc/os-release 2>/dev/null; echo "os=$PRETTY_NAME"); '
+    # What keeps a host from being changed or from writing its logs, whatever the checks find.
+    "for d in / /etc /tmp /var /var/lib /var/log; do "
+    'test -w "$d" || echo "trouble=$d is read-only"; '
+    "df -Pk $d 2>/dev/null | "
+    """awk 'NR == 2 && $2 > 0 && $4 < 1024 { print "trouble=" $6 " is full: " $4 " KiB left" }'; """
+    "df -Pi $d 2>/dev/null | "
+    """awk 'NR == 2 && $2 > 0 && $4 == 0 { print "trouble=" $6 " is full: no inode left" }'; """
+    "done"
 )
 
 
@@ -176,10 +184,15 @@ def read_facts(said: Answer, asked_at: float) -> tuple[dict[str, str], float | N
         facts for reports, and by how many seconds the host's clock is ahead (None: it did not say).
     """
     facts: dict[str, str] = {}
-    for line in said.stdout_bytes.decode("utf-8", "replace").splitlines()[:20]:
+    trouble: dict[str, None] = {}
+    for line in said.stdout_bytes.decode("utf-8", "replace").splitlines()[:40]:
         key, _, value = line.partition("=")
-        if key in {"clock", "name", "kernel", "virtualization", "os"} and value.strip():
+        if key == "trouble" and value.strip():
+            trouble[value.strip()[:200]] = None
+        elif key in {"clock", "name", "kernel", "virtualization", "os"} and value.strip():
             facts[key] = value.strip()[:200]
+    if trouble:
+        facts["trouble"] = "; ".join(trouble)
     clock = facts.pop("clock", "")
     if not (clock.isascii() and clock.isdigit() and len(clock) < 15):
         return {**facts, "clock": "unknown: the host did not tell its time"}, None

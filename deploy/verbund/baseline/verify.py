@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from verbund.baseline.bundle import Answer, Bundle, EvidenceError
 from verbund.baseline.controls import Entry, require_controls
 from verbund.baseline.evaluate import Evaluation, Outcome, role_defaults, with_checks
-from verbund.baseline.fleet import Fleet, Visit
+from verbund.baseline.fleet import CLOCK_TOLERANCE, Fleet, Visit
 from verbund.baseline.junit import write_junit
 from verbund.baseline.lifetime import it_said, overdue
 from verbund.baseline.plan import Plan
@@ -28,7 +29,7 @@ from verbund.baseline.results import (
     RunInfo,
     Verdict,
 )
-from verbund.errors import ExitCode, UsageError, VerbundError
+from verbund.errors import ExitCode, Interrupted, UsageError
 from verbund.pki.seal import EvidenceKey
 
 if TYPE_CHECKING:
@@ -42,14 +43,11 @@ MAX_ROUNDS = 50
 With a learned plan there is one. Without any, a check of many testinfra modules needs a round per command.
 """
 
+_BY_HOST_CLOCK = re.compile(r"(?<!\S)-([acm](min|time)|checkend)(?!\S)")
+"""Questions of find(1) and openssl-x509(1) whose answer depends on what the host takes for now."""
+
 _EXCERPT = 400
 _EXCERPT_MET = 160
-
-
-class Interrupted(VerbundError):  # noqa: N818 - an interruption is no error
-    """Ctrl-C: what was fetched is kept."""
-
-    exit_code = ExitCode.FINDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +233,9 @@ class Verification:
             outcome = found.get(control.id, Outcome(Verdict.NOT_EVALUATED, "its test gave no result"))
             self._used.setdefault(target.host_class, set()).update(outcome.commands)
             verdict, reason, deviation = outcome.verdict, outcome.reason, None
+            if bundle and verdict in {Verdict.MET, Verdict.NOT_MET} and _misled(bundle, outcome.commands):
+                verdict = Verdict.NOT_EVALUATED
+                reason = f"it goes by the host's clock, which is {bundle.facts.get('clock', 'unknown')}"
             if verdict is Verdict.NOT_MET and (known := self.deviations.get(target.name, {}).get(control.id)):
                 verdict = Verdict.EXCEPTED
                 deviation = DeviationInfo(
@@ -264,6 +265,12 @@ class Verification:
             learned = plan.learned(self._used.get(name, ()), self.release, complete=complete)
             if learned != plan:
                 learned.write(self.plans)
+
+
+def _misled(bundle: Bundle, commands: Sequence[str]) -> bool:
+    """Whether a wrong clock on the host makes the answers to these commands worthless."""
+    right = bundle.clock_offset is not None and abs(bundle.clock_offset) <= CLOCK_TOLERANCE
+    return not right and any(_BY_HOST_CLOCK.search(command) for command in commands)
 
 
 def _observation(answer: Answer, limit: int) -> Observation:

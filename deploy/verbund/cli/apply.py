@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from verbund.errors import ExitCode
     from verbund.intent import Host, Intent
     from verbund.project import Project
-    from verbund.rollout import Application, Check, Event, Ledger, Verify, Watcher
+    from verbund.rollout import Application, Check, Event, Ledger, RunRecord, Verify, Watcher
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +66,7 @@ def apply(
     from verbund import intent as intents
     from verbund.errors import ExitCode, UsageError
     from verbund.project import Project
-    from verbund.rollout import Application, Ledger, Options, Runs, rerun
+    from verbund.rollout import Application, Ledger, Options, Runs, rerun, settle
 
     project = Project.find()
     filters = {"tenant": tenant, "site": site, "room": room, "profile": profile}
@@ -105,6 +105,8 @@ def apply(
         threshold=threshold,
         command=("verbund", *sys.argv[1:]),
     )
+    for lost in settle(runs):
+        tell_cut_off(lost, resumed=resume in {lost.id, "last"})
     if resume:
         application = rerun(project.root, runs, intent, runs.load(resume), options, verify, watcher)
         ledger.look(list(application.hosts))
@@ -258,7 +260,8 @@ def verified(
     from datetime import UTC, datetime
 
     from verbund.baseline.target import targets_from_intent
-    from verbund.baseline.verify import Interrupted, Verification, counts, store
+    from verbund.baseline.verify import Verification, counts, store
+    from verbund.errors import Interrupted
     from verbund.inventory.connection import Connections
 
     def told(step: Step) -> None:
@@ -305,11 +308,34 @@ def tell_end(application: Application, code: ExitCode) -> None:
         f"run {record.id} is {record.status.value}: {summary}; record and logs: {folder}", markup=False, soft_wrap=True
     )
     if code is not ExitCode.GOOD:
+        first = "interrupted; go on" if code is ExitCode.INTERRUPTED else "put the cause right, then go on"
         output.print(
-            f"put the cause right, then go on with the hosts that are left: verbund apply --resume {record.id}",
+            f"{first} with the hosts that are left: verbund apply --resume {record.id}",
             markup=False,
             soft_wrap=True,
         )
+
+
+def tell_cut_off(record: RunRecord, *, resumed: bool) -> None:
+    """Say what became of a run whose process was killed.
+
+    Args:
+        record: its settled record.
+        resumed: this very command goes on with it.
+    """
+    from verbund.rollout import Outcome
+
+    middle = [n for wave in record.waves for n, host in wave.hosts.items() if host.outcome is Outcome.UNKNOWN]
+    shown = ", ".join(middle[:5]) + (f" and {len(middle) - 5} more" if len(middle) > 5 else "")
+    hint = "" if resumed else f"\n    hint: go on with the hosts that are left: verbund apply --resume {record.id}"
+    errors.print(
+        safe(f"run {record.id} of {record.operator}, begun {record.started.astimezone():%Y-%m-%d %H:%M}, was cut off: ")
+        + (f"it was in the middle of {shown}, whose state is unknown until it is applied again" if middle else "")
+        + ("" if middle else f"it was in the middle of no host; {len(record.remaining())} hosts are left")
+        + hint,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 class Terminal:
@@ -332,6 +358,8 @@ class Terminal:
                     self._line(f"  {event.task}")
             case "changed":
                 self._line(f"    {event.host}: changed" + "".join(f"; {a}" for a in event.data.get("actions", [])[:3]))
+            case "stopping":
+                self._line(f"  stopping: {event.message}")
             case "failed" | "unreachable" | "ignored":
                 self._line(f"    {event.host}: {event.kind}: {event.message}")
             case _:

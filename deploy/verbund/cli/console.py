@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.text import Text
 
+from verbund.errors import Interrupted
 from verbund.text import clean
 
 output = Console(highlight=False)
@@ -20,6 +23,23 @@ LONGEST = 100_000
 def safe(text: str) -> str:
     """Text that came from a host or a file, made harmless for a terminal (no escapes, no marks that turn lines)."""
     return clean(text, LONGEST)
+
+
+@contextmanager
+def interruptible(state: str, hint: str = "the same command again goes on") -> Iterator[None]:
+    """Turn Ctrl-C within the block into a sentence that says how things stand.
+
+    Args:
+        state: what was done and what was not.
+        hint: how to go on.
+
+    Raises:
+        Interrupted: in place of KeyboardInterrupt.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted: {state}", hint) from None
 
 
 class Stages:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from verbund.cli.console import Stages, errors, output
+from verbund.cli.console import Stages, interruptible, output
 
 if TYPE_CHECKING:
     from verbund.baseline.results import Results
@@ -53,19 +53,12 @@ def demo(
     stages = Stages(8)
     project = Project.find()
     lab = Lab(project.state)
-    try:
+    with interruptible("the lab may still run", "'verbund demo' goes on with it, 'verbund lab down' removes it all"):
         stages.begin("checking the intent")
         intent = intents.load(project.inventory)
         hosts = school(intent)
         stages.note(f"{len(intent.hosts)} hosts are planned; taking {', '.join(host.name for host in hosts)}")
         results, page = _run(stages, project, lab, intent, hosts, driver)
-    except KeyboardInterrupt:
-        errors.print(
-            "interrupted. The lab may still run: 'verbund demo' goes on with it, 'verbund lab down' removes it all.",
-            markup=False,
-            soft_wrap=True,
-        )
-        raise
     if not keep:
         lab.down(note=stages.note)
     _summary(results)

@@ -78,6 +78,7 @@ def release(limit: RequiredLimit) -> None:
 
 def _run(name: str, limit: str | None, data: dict[str, str] | None = None) -> tuple[ExitCode, dict[str, FleetResult]]:
     from verbund import intent
+    from verbund.errors import ExitCode
     from verbund.inventory.connection import Connections
     from verbund.project import Project
     from verbund.rollout.fleet import GOOD, Deploy, exit_code
@@ -97,7 +98,7 @@ def _run(name: str, limit: str | None, data: dict[str, str] | None = None) -> tu
         markup=False,
         soft_wrap=True,
     )
-    return (exit_code(results), results)
+    return (ExitCode.INTERRUPTED if deploy.interrupted else exit_code(results), results)
 
 
 class _Lines:

@@ -53,7 +53,7 @@ def up(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the image anew with today's packages.")] = False,
 ) -> None:
     """Have hosts of the intent running and reachable; what runs already is left alone."""
-    from verbund.cli.console import Stages
+    from verbund.cli.console import Stages, interruptible
     from verbund.errors import UsageError
     from verbund.intent import load
     from verbund.lab import lab_hosts
@@ -71,7 +71,11 @@ def up(
     lab = _lab()
     stages = Stages(1)
     stages.begin(f"starting {len(hosts)} hosts")
-    lab.up(hosts, driver.value, suite=suite, rebuild=rebuild, note=stages.note)
+    with interruptible(
+        "hosts that were started go on running; what was half made is made anew",
+        "the same command again goes on, 'verbund lab down' removes the lab",
+    ):
+        lab.up(hosts, driver.value, suite=suite, rebuild=rebuild, note=stages.note)
     _table(lab)
 
 
@@ -123,13 +127,21 @@ def console(host: HostArgument) -> None:
 @lab_app.command()
 def snapshot(name: SnapshotArgument, host: HostsOption = None) -> None:
     """Keep the state of running hosts under a name."""
-    _lab().snapshot(name, host, note=_note())
+    from verbund.cli.console import interruptible
+
+    with interruptible("hosts named above as kept are; of the others, an earlier snapshot of that name still counts"):
+        _lab().snapshot(name, host, note=_note())
 
 
 @lab_app.command()
 def restore(name: SnapshotArgument, host: HostsOption = None) -> None:
     """Bring hosts back to a kept state."""
-    _lab().restore(name, host, note=_note())
+    from verbund.cli.console import interruptible
+
+    with interruptible(
+        "each host has its old state or the kept one, and may be off", "the same command again brings all of them back"
+    ):
+        _lab().restore(name, host, note=_note())
 
 
 @lab_app.command()
@@ -146,8 +158,11 @@ def screenshot(
 @lab_app.command()
 def down() -> None:
     """Remove the lab whole: processes, networks, files. The image and the keys stay for the next time."""
-    if not _lab().down(note=_note()):
-        typer.echo("there is no lab")
+    from verbund.cli.console import interruptible
+
+    with interruptible("parts of the lab may still be there", "'verbund lab down' removes the rest"):
+        if not _lab().down(note=_note()):
+            typer.echo("there is no lab")
 
 
 def _lab() -> Lab:

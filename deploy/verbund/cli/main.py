@@ -8,21 +8,40 @@ import errno
 import importlib
 import io
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from verbund import __version__
-from verbund.cli.console import errors, safe
+from verbund.cli.console import errors, interruptible, safe
 from verbund.errors import ExitCode, VerbundError
 
 # Order of the help text: the way of a site from its file to the report.
 COMMAND_MODULES = ("intent", "lab", "fleet", "apply", "verify", "coverage", "report", "demo")
 
+
+class _Commands(TyperGroup):
+    """No command ends without a word when it is interrupted; most have words of their own."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the command line."""
+        with interruptible("nothing was begun", "run the same command again"):
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command that was asked for."""
+        with interruptible("the command ended before it was done", "run the same command again"):
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="verbund",
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -44,7 +63,7 @@ def _version(value: bool) -> None:
     "--limit takes names, globs and tenant:T, site:S, room:R, profile:P, class:C, zone:Z, lab; "
     "a,b means both, a&b what is in both.\n\n"
     "Exit codes: 0 good, 1 findings, 2 usage or input error (nothing written or contacted), "
-    "3 something could not be reached."
+    "3 something could not be reached, 130 interrupted."
 )
 def _root(
     project: Annotated[
@@ -76,7 +95,8 @@ def main(argv: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(args=argv, prog_name="verbund")
+        with _stoppable(), interruptible("nothing was begun", "run the same command again"):
+            app(args=argv, prog_name="verbund")
     except VerbundError as error:
         errors.print(safe(str(error)), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
@@ -90,6 +110,24 @@ def main(argv: list[str] | None = None) -> None:
             errors.print(safe(message), markup=False, highlight=False, soft_wrap=True)
         refused = isinstance(error, PermissionError) or error.errno == errno.EROFS
         _leave(ExitCode.INPUT if refused else ExitCode.FINDINGS)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Have SIGTERM and a closed terminal (SIGHUP) mean the same as Ctrl-C, unless the caller had them ignored."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _leave(code: ExitCode) -> None:

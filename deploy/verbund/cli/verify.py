@@ -54,8 +54,8 @@ def verify(
     from datetime import UTC, datetime
 
     from verbund.baseline.target import targets_from_intent
-    from verbund.baseline.verify import Interrupted, Verification, exit_code, store
-    from verbund.cli.console import errors, output, safe
+    from verbund.baseline.verify import Verification, exit_code, store
+    from verbund.cli.console import output
     from verbund.intent import load
     from verbund.inventory.connection import Connections
     from verbund.project import Project
@@ -79,11 +79,7 @@ def verify(
         complete=limit is None,
         progress=_progress(quiet=as_json, verbose=verbose),
     )
-    try:
-        results = verification.run()
-    except Interrupted as interruption:
-        errors.print(safe(str(interruption)), markup=False, soft_wrap=True)
-        raise typer.Exit(130) from None
+    results = verification.run()
     path = store(results, directory or project.state / "results")
     if as_json:
         typer.echo(results.model_dump_json(exclude_defaults=True))
@@ -168,8 +164,10 @@ def summary(results: Results) -> None:
     for host in results.hosts:
         if host.error:
             output.print(safe(f"{host.host}: not evaluated: {host.error}"), markup=False, soft_wrap=True)
-        elif host.facts.get("clock"):
+        if host.facts.get("clock"):
             output.print(safe(f"{host.host}: clock {host.facts['clock']}"), markup=False, soft_wrap=True)
+        if host.facts.get("trouble"):
+            output.print(safe(f"{host.host}: trouble: {host.facts['trouble']}"), markup=False, soft_wrap=True)
     titles = {control.id: control.title.en for control in results.controls}
     bad = [
         (result, host.host)

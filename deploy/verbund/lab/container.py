@@ -165,12 +165,16 @@ class Containers:
 
     def restore(self, state: HostState, cables: list[Cable], name: str) -> Process:
         """See :class:`verbund.lab.driver.Driver`."""
-        self.stop(state)
         place = self._place(state)
-        for old in ("upper", "work"):
-            self._call(["rm", "-rf", "--", str(place / old)])
-        self._call(["cp", "--archive", "--reflink=auto", str(place / "snapshots" / name), str(place / "upper.part")])
-        (place / "upper.part").rename(place / "upper")
+        part, upper, old = place / "upper.part", place / "upper", place / "upper.old"
+        self._call(["rm", "-rf", "--", str(part), str(old)])
+        # The copy is whole before the host loses anything: whoever is interrupted here has one state or the other.
+        self._call(["cp", "--archive", "--reflink=auto", str(place / "snapshots" / name), str(part)])
+        self.stop(state)
+        if upper.exists():
+            upper.rename(old)
+        part.rename(upper)
+        self._call(["rm", "-rf", "--", str(old), str(place / "work")])
         return self.start(state, cables)
 
     def screenshot(self, state: HostState, target: Path) -> None:
@@ -286,6 +290,8 @@ class Containers:
         done = subprocess.run(
             command, cwd=self._directory, capture_output=True, text=True, check=False,
             env={**os.environ, "PATH": search_path()},
+            # Ctrl-C is for us: a step that was begun ends, so that no host stays frozen and no copy half.
+            start_new_session=True,
         )  # fmt: skip
         if done.returncode:
             said = done.stderr.strip() or f"exit status {done.returncode}"

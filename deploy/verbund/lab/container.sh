@@ -38,10 +38,11 @@ run)
     ;;
 keep)
     upper=$3 target=$4
-    rm -rf "$target.part" "$target"
+    rm -rf "$target.part"
     echo 1 > "$group/cgroup.freeze"
     trap 'echo 0 > "$group/cgroup.freeze"' EXIT
     cp --archive --reflink=auto "$upper" "$target.part"
+    rm -rf "$target"
     mv "$target.part" "$target"
     ;;
 clean)

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from verbund.rollout.apply import Application, Check, Options, Verify, Watcher, rerun
+from verbund.rollout.apply import Application, Check, Options, Verify, Watcher, rerun, settle
 from verbund.rollout.ledger import Ledger
 from verbund.rollout.playbook import Event
-from verbund.rollout.record import HostOutcome, RunRecord, Runs, RunStatus, Wave
+from verbund.rollout.record import HostOutcome, Outcome, RunRecord, Runs, RunStatus, Wave
 from verbund.rollout.waves import order, parse_waves, split
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "HostOutcome",
     "Ledger",
     "Options",
+    "Outcome",
     "RunRecord",
     "RunStatus",
     "Runs",
@@ -25,5 +26,6 @@ __all__ = [
     "order",
     "parse_waves",
     "rerun",
+    "settle",
     "split",
 ]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from verbund.errors import ExitCode, UsageError
-from verbund.rollout.playbook import Event, Play
+from verbund.rollout.playbook import Event, Play, heard
 from verbund.rollout.record import GOOD, HostOutcome, Outcome, RunRecord, Runs, RunStatus, Wave, commit, operator
 from verbund.rollout.waves import DEFAULT, order, parse_waves, split
 
@@ -152,7 +153,7 @@ class Application:
 
         Returns:
             GOOD; FINDINGS when a task failed or a control is not met; UNREACHABLE when hosts could not be reached and
-            nothing worse happened.
+            nothing worse happened; INTERRUPTED when it was stopped.
 
         Raises:
             UsageError: another run is working on one of the hosts.
@@ -170,10 +171,19 @@ class Application:
             except KeyboardInterrupt:
                 # Ctrl-C outside the playbook: during verification, or between two steps.
                 self.stopped = True
-            self.record.status = self._status()
-            self.record.ended = _now()
-            self.runs.save(self.record)
+            except BaseException:
+                # A full disk, a closed output: the record must not say "running" for ever.
+                self.stopped = True
+                with contextlib.suppress(OSError):
+                    self._close()
+                raise
+            self._close()
         return self._exit_code()
+
+    def _close(self) -> None:
+        self.record.status = self._status()
+        self.record.ended = _now()
+        self.runs.save(self.record)
 
     def _do(self, index: int, total: int, wave: Wave) -> None:
         play = Play(
@@ -229,9 +239,11 @@ class Application:
     def _exit_code(self) -> ExitCode:
         if self.record.status is RunStatus.DONE:
             return ExitCode.GOOD
+        if self.stopped:
+            return ExitCode.INTERRUPTED
         outcomes = {host.outcome for wave in self.record.waves if wave.started for host in wave.hosts.values()}
         bad = outcomes - GOOD
-        return ExitCode.UNREACHABLE if bad == {Outcome.UNREACHABLE} and not self.stopped else ExitCode.FINDINGS
+        return ExitCode.UNREACHABLE if bad == {Outcome.UNREACHABLE} else ExitCode.FINDINGS
 
     def failures(self) -> list[str]:
         """Plain statements about every host that is not good, and why; empty when all are."""
@@ -242,6 +254,28 @@ class Application:
             for name, host in wave.hosts.items():
                 found += _statements(name, host)
         return found
+
+
+def settle(runs: Runs) -> list[RunRecord]:
+    """Close the records of runs that were cut off (killed, power cut), with what is known of their hosts.
+
+    Args:
+        runs: where records are kept.
+
+    Returns:
+        those records; each is returned once, for it says "interrupted" from now on.
+    """
+    with runs.gate():
+        lost = runs.cut_off()
+        for record in lost:
+            for number, wave in enumerate(record.waves, start=1):
+                # Hosts whose playbook had ended are in the record already; only their verification is missing.
+                if wave.started and not wave.ended and {h.outcome for h in wave.hosts.values()} == {Outcome.PENDING}:
+                    wave.hosts = heard(runs.path(record.id) / f"wave-{number}.jsonl", list(wave.hosts))
+                    wave.problem = "interrupted"
+            record.status = RunStatus.INTERRUPTED
+            runs.save(record)
+    return lost
 
 
 def rerun(  # noqa: PLR0917 - what a run is made of
@@ -301,7 +335,7 @@ def _statements(name: str, host: HostOutcome) -> list[str]:
     match host.outcome:
         case Outcome.FAILED | Outcome.UNREACHABLE if host.failures:
             word = "failed" if host.outcome is Outcome.FAILED else "could not be reached"
-            return [f"{name}: {word} at '{f.task}': {f.message}" for f in host.failures]
+            return [f"{name}: {word} at '{f.task}': {f.message}{_advice(name, f.message)}" for f in host.failures]
         case Outcome.UNREACHABLE:
             return [f"{name}: could not be verified: {host.not_verified}"]
         case Outcome.NOT_MET:
@@ -312,6 +346,23 @@ def _statements(name: str, host: HostOutcome) -> list[str]:
             return [f"{name}: failed; see the log"]
         case _:
             return []
+
+
+_ADVICE = {
+    "missing sudo password": "the automation's account may not use sudo there: verbund enrol --limit {name}",
+    "a password is required": "the automation's account may not use sudo there: verbund enrol --limit {name}",
+    "no space left on device": "a file system of {name} is full: make room there, then go on",
+    "disk quota exceeded": "a quota of {name} is used up: make room there, then go on",
+    "read-only file system": "a file system of {name} is mounted read-only, often after an error of its disk: "
+    "see 'dmesg' there, repair it, then go on",
+}
+"""What to do about what the system says (lower case); the words are those of errno(3) and sudo."""
+
+
+def _advice(name: str, message: str) -> str:
+    said = message.lower()
+    found = next((advice for words, advice in _ADVICE.items() if words in said), "")
+    return f"\n    hint: {found.format(name=name)}" if found else ""
 
 
 def _wave(names: Sequence[str]) -> Wave:

@@ -59,7 +59,9 @@ def last_lines(log: Path, skip: tuple[str, ...] = ()) -> str:
 
 
 class Signals:
-    """Turns SIGINT and SIGTERM into a call while it is open, so that work can end in order.
+    """Turns SIGINT, SIGTERM and SIGHUP (the terminal is gone) into a call while it is open, so that work ends in order.
+
+    A signal that is ignored, as SIGHUP is under nohup(1), stays ignored.
 
     Args:
         call: called for each signal.
@@ -70,7 +72,9 @@ class Signals:
         self._old: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Signals:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                continue
             self._old[number] = signal.signal(number, lambda *_: self._call())
         return self
 

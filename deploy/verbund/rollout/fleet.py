@@ -115,11 +115,13 @@ class Deploy:
 
     def _explain(self, results: Mapping[str, FleetResult]) -> None:
         """Nobody is left without a reason."""
-        why = "interrupted" if self.interrupted else last_lines(self.log, ("-->",))
         for result in results.values():
             if result.event not in {*GOOD, "failed", "unreachable"}:
                 result.event = "not run" if result.event == "not run" else "failed"
-                result.text = result.text or why
+                if self.interrupted:
+                    result.text = "interrupted" + (" in the middle" if result.event == "failed" else "")
+                else:
+                    result.text = result.text or last_lines(self.log, ("-->",))
 
     def _interrupt(self) -> None:
         self.interrupted += 1

@@ -32,8 +32,9 @@ class Event:
     """One line of the callback plugin.
 
     Args:
-        kind: ``task``, ``ok``, ``changed``, ``skipped``, ``failed``, ``ignored``, ``unreachable`` or ``stats``.
-        host: inventory name; empty for ``task`` and ``stats``.
+        kind: ``task``, ``ok``, ``changed``, ``skipped``, ``failed``, ``ignored``, ``unreachable``, ``stats``; or
+            ``stopping``, which comes from here when the playbook was asked to stop.
+        host: inventory name; empty for ``task``, ``stats`` and ``stopping``.
         task: name of the task.
         message: what the task said, bounded and without control characters.
         data: everything else of the line.
@@ -109,19 +110,25 @@ class Play:
         outcomes = _Outcomes(self.hosts)
         with self.log.open("wb") as log, self.events.open("rb") as lines, Signals(self._interrupt):
             child = start(self._argv(limit), self.root, self._environment(), log)
+            told = _Guarded(on_event, self._interrupt)
             sent = 0
             while True:
                 ended = child.poll() is not None
                 for event in read_events(lines):
                     outcomes.add(event)
-                    on_event(event)
+                    told(event)
                 if ended:
                     break
-                if self.interrupted > 1 and sent < self.interrupted:
+                if self.interrupted and not sent:
+                    sent = 1
+                    told(Event("stopping", message="the tasks that are running finish first; Ctrl-C again: at once"))
+                if sent < self.interrupted:
                     sent = self.interrupted
                     os.killpg(child.pid, signal.SIGINT if sent == 2 else signal.SIGKILL)
                 time.sleep(_POLL_SECONDS)
         self._stop.unlink(missing_ok=True)
+        if told.error is not None:
+            raise told.error
         return outcomes.result()
 
     def last_words(self) -> str:
@@ -147,6 +154,43 @@ class Play:
     def _interrupt(self) -> None:
         self.interrupted += 1
         self._stop.touch()
+
+
+class _Guarded:
+    """Tells the watcher; what it raises (its terminal is gone, its disk full) stops the playbook in order first."""
+
+    def __init__(self, tell: Callable[[Event], None], stop: Callable[[], None]) -> None:
+        self._tell = tell
+        self._stop = stop
+        self.error: Exception | None = None
+
+    def __call__(self, event: Event) -> None:
+        if self.error is None:
+            try:
+                self._tell(event)
+            except Exception as error:
+                self.error = error
+                self._stop()
+
+
+def heard(events: Path, hosts: Sequence[str]) -> dict[str, HostOutcome]:
+    """What the event file of a playbook that was cut off says about its hosts.
+
+    Args:
+        events: the file; need not exist.
+        hosts: inventory names the playbook was limited to.
+    """
+    outcomes, begun = _Outcomes(hosts), False
+    if events.exists():
+        with events.open("rb") as lines:
+            for event in read_events(lines):
+                outcomes.add(event)
+                begun = begun or event.kind == "task"
+    found = outcomes.result()
+    for host in found.values():
+        if begun and host.outcome is Outcome.NOT_RUN:
+            host.outcome = Outcome.UNKNOWN  # its first task may have run without being able to say so
+    return found
 
 
 class _Outcomes:

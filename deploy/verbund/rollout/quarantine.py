@@ -42,6 +42,7 @@ command -v nft 2>/dev/null | say nft
 [ ! -f {RULES} ] || say rules < {RULES}
 nft list table {TABLE} 2>/dev/null | say live
 systemctl is-enabled {UNIT} 2>/dev/null | say enabled
+systemctl is-active {UNDO}.timer 2>/dev/null | say undo
 sshd -T 2>/dev/null | grep '^port ' | cut -d' ' -f2 | say ports
 # Where this session comes from, seen from the host; sudo drops the variable, the parents of this shell still have it.
 p=$$
@@ -158,6 +159,20 @@ def rules(networks: Iterable[str], ports: Iterable[int] = (22,)) -> str:
             "}",
             "",
         ]
+    )
+
+
+def isolated(text: str, seen: Mapping[str, str]) -> bool:
+    """Whether the host is isolated by these rules, for good: now, after a boot, and no undo is under way.
+
+    Args:
+        text: what ``rules`` returned.
+        seen: decoded answer to the probe.
+    """
+    state = {key: seen.get(key, "").strip() for key in ("live", "enabled", "undo")}
+    # An isolation that was never confirmed (its controller was killed) looks the same until its timer takes it away.
+    return bool(
+        seen.get("rules") == text and state["live"] and state["enabled"] == "enabled" and state["undo"] != "active"
     )
 
 

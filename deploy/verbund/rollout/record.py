@@ -13,7 +13,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -180,6 +180,28 @@ class Runs:
                 except BlockingIOError:
                     yield self.load(lock.parent.name)
 
+    def cut_off(self) -> list[RunRecord]:
+        """Records that still say "running" though their process is gone: it was killed, or the machine went down.
+
+        Returns:
+            the records, oldest first; damaged ones are left out.
+        """
+        living = {record.id for record in self.alive()}
+        found = []
+        for path in sorted(self.directory.glob("*/record.json")):
+            if path.parent.name not in living and b'"status": "running"' in path.read_bytes():
+                with suppress(UsageError):
+                    found.append(self.load(path.parent.name))
+        return [record for record in found if record.status is RunStatus.RUNNING]
+
+    @contextmanager
+    def gate(self) -> Iterator[None]:
+        """Let nobody else start, resume or settle a run meanwhile."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.directory / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     @contextmanager
     def claim(self, run: str, hosts: Collection[str], record: RunRecord) -> Iterator[None]:
         """Hold the hosts of a run; the kernel lets go of them when this process ends, however it ends.
@@ -193,20 +215,19 @@ class Runs:
             UsageError: a run that is alive works on one of the hosts, or this very run is alive.
         """
         self.path(run).mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.directory / ".lock").open("w") as gate, (self.path(run) / "lock").open("w") as own:
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            for other in self.alive():
-                common = sorted(set(hosts) & other.hosts())
-                if common or other.id == run:
-                    more = f" and {len(common) - 3} more" if len(common) > 3 else ""
-                    raise UsageError(
-                        f"run {other.id} of {other.operator} is working on {', '.join(common[:3])}{more} right now; "
-                        "nothing was started",
-                        "wait for it, or stop it with Ctrl-C where it runs",
-                    )
-            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.save(record)
-            fcntl.flock(gate, fcntl.LOCK_UN)
+        with (self.path(run) / "lock").open("w") as own:
+            with self.gate():
+                for other in self.alive():
+                    common = sorted(set(hosts) & other.hosts())
+                    if common or other.id == run:
+                        more = f" and {len(common) - 3} more" if len(common) > 3 else ""
+                        raise UsageError(
+                            f"run {other.id} of {other.operator} is working on {', '.join(common[:3])}{more} right "
+                            "now; nothing was started",
+                            "wait for it, or stop it with Ctrl-C where it runs",
+                        )
+                fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.save(record)
             yield
 
 

@@ -203,7 +203,8 @@ class TestCommandLine:
         assert json.loads(capfd.readouterr().out)["run"]["command"].startswith("verbund")
 
     def test_verify_interrupted(self, tiny, capfd, monkeypatch):
-        from verbund.baseline.verify import Interrupted, Verification
+        from verbund.baseline.verify import Verification
+        from verbund.errors import Interrupted
 
         def interrupted(verification):
             raise Interrupted("interrupted: evidence of 1 of 2 hosts", "go on with --from-evidence")

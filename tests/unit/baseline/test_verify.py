@@ -25,8 +25,8 @@ from verbund.baseline.plan import Plan
 from verbund.baseline.results import HostResult, Results, Verdict
 from verbund.baseline.session import Limits
 from verbund.baseline.target import Target, targets_from_intent
-from verbund.baseline.verify import Interrupted, exit_code, store
-from verbund.errors import ExitCode, InputError, UsageError
+from verbund.baseline.verify import exit_code, store
+from verbund.errors import ExitCode, InputError, Interrupted, UsageError
 from verbund.pki.seal import EvidenceKey
 
 
@@ -282,6 +282,66 @@ class TestEvidence:
         assert str(path) in results.hosts[0].error
         assert exit_code(results) is ExitCode.UNREACHABLE
 
+    def test_no_byte_of_a_bundle_can_be_changed(self, tmp_path):
+        key = EvidenceKey.ensure(tmp_path / "state")
+        answers = (Answer.of("echo 1", 0, b"1\n", b"", seconds=0.25), Answer.of("x", 3, b"\xff", b"no"))
+        bundle = Bundle(
+            host="a",
+            host_class="server",
+            collected=datetime.now(UTC),
+            release="1",
+            plan="",
+            clock_offset=0.5,
+            facts={"os": "Debian"},
+            answers=answers,
+        ).sealed(key)
+        path = bundle.write(tmp_path)
+        good = path.read_bytes()
+        assert Bundle.read(path, key) == bundle
+        for at in range(len(good)):
+            for bit in (1, 32):
+                path.write_bytes(good[:at] + bytes([good[at] ^ bit]) + good[at + 1 :])
+                try:
+                    same = Bundle.read(path, key).digest() == bundle.digest()
+                except EvidenceError:
+                    continue
+                # What is left are bytes without a meaning, like the T of a time that may be written small.
+                assert same, (at, good[at - 20 : at + 20])
+
+    def test_an_older_bundle_under_a_newer_name_is_refused(self, tmp_path):
+        key = EvidenceKey.ensure(tmp_path / "state")
+        bundle = Bundle(host="a", host_class="server", collected=datetime.now(UTC), release="1", plan="", answers=())
+        path = bundle.sealed(key).write(tmp_path)
+        path.rename(path.with_name("99991231T000000.000000Z.json"))
+        with pytest.raises(EvidenceError, match="renamed"):
+            Bundle.newest(tmp_path, "a", key)
+
+    def test_evidence_from_the_future_proves_nothing(self, tiny):
+        control = tiny.add('assert host.run("true").rc == 0')
+        verification = tiny.verification()
+        verification.run()
+        bundle = Bundle.newest(verification.evidence, "h1", verification.key)
+        later = bundle.model_copy(update={"collected": datetime.now(UTC) + timedelta(days=365)})
+        later.sealed(verification.key).write(verification.evidence)
+        result = of(tiny.verification(from_evidence=True).run(), control)
+        assert result.verdict is Verdict.STALE
+        assert "future" in result.reason
+
+    @pytest.mark.parametrize("offset", [31_536_000.0, -31_536_000.0, None])
+    def test_what_goes_by_the_hosts_clock_is_not_judged_where_that_is_wrong(self, tiny, offset):
+        by_clock = tiny.add('assert host.run("find /etc -maxdepth 0 -mmin -1").stdout == ""')
+        other = tiny.add('assert host.run("echo -mminus").rc == 0')
+        verification = tiny.verification()
+        assert of(verification.run(), by_clock).verdict is Verdict.MET
+        bundle = Bundle.newest(verification.evidence, "h1", verification.key)
+        collected = bundle.collected + timedelta(seconds=1)
+        wrong = bundle.model_copy(update={"clock_offset": offset, "collected": collected})
+        wrong.sealed(verification.key).write(verification.evidence)
+        results = tiny.verification(from_evidence=True).run()
+        assert of(results, by_clock).verdict is Verdict.NOT_EVALUATED
+        assert "clock" in of(results, by_clock).reason
+        assert of(results, other).verdict is Verdict.MET
+
     def test_evidence_of_another_host_is_refused(self, tmp_path):
         bundle = Bundle(host="a", host_class="server", collected=datetime.now(UTC), release="1", plan="", answers=())
         path = bundle.sealed(key := EvidenceKey.ensure(tmp_path / "keys")).write(tmp_path)
@@ -330,6 +390,25 @@ class TestPlan:
         (plans / "server.json").write_text("{")
         with pytest.raises(UsageError, match=r"server\.json"):
             tiny.verification().run()
+
+
+def test_what_keeps_a_host_from_being_changed_is_said(tmp_path):
+    from verbund.baseline import fleet
+    from verbund.baseline.fleet import read_facts
+
+    def facts(said):
+        return read_facts(Answer.of("f", 0, said, b""), 1e9)[0].get("trouble")
+
+    assert facts(b"clock=1000000000\n") is None
+    full = b"trouble=/var is full: 0 KiB left\n"
+    assert facts(full + b"trouble=/etc is read-only\n" + full) == "/var is full: 0 KiB left; /etc is read-only"
+    # The question itself, against commands that answer like a host in trouble.
+    table = "echo 'Filesystem 1K Used Available Use Mounted'; echo '/dev/x 100 100 0 100% /var'"
+    (tmp_path / "df").write_text(f"#!/bin/sh\n{table}\n")
+    (tmp_path / "df").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", fleet._FACTS], env=environment, capture_output=True, check=False)
+    assert facts(done.stdout).startswith("/var is full: 0 KiB left; /var is full: no inode left")
 
 
 def test_a_wrong_clock_is_said():

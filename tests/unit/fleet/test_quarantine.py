@@ -80,3 +80,13 @@ def test_scripts_are_posix_shell_and_the_way_back_is_armed_before_the_rules():
         assert subprocess.run(["sh", "-n"], input=text, text=True, check=False, capture_output=True).stderr == ""
     assert script.index("systemd-run") < script.index(f"nft -f {q.RULES}\n")
     assert script.index("nft -c -f") < script.index("systemd-run")
+
+
+def test_an_isolation_that_was_never_confirmed_does_not_count_as_one():
+    text = q.rules(["10.1.0.0/16"])
+    seen = {"rules": text, "live": "table\n", "enabled": "enabled\n", "undo": "inactive\n"}
+    assert q.isolated(text, seen)
+    # Its controller died before the confirmation: in two minutes the host takes the isolation away again.
+    assert not q.isolated(text, {**seen, "undo": "active\n"})
+    for key in ("rules", "live", "enabled"):
+        assert not q.isolated(text, {**seen, key: ""})

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from verbund.errors import ExitCode, UsageError
-from verbund.rollout import Application, Check, Event, Options, Runs, RunStatus, rerun
-from verbund.rollout.record import Outcome
+from verbund.rollout import Application, Check, Event, Options, Runs, RunStatus, rerun, settle
+from verbund.rollout.record import Failure, Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ("srv1", "pc1", "pc2", "gw1")
@@ -221,7 +221,7 @@ def _wait(condition, seconds=60):
 def test_ctrl_c_lets_the_running_task_finish_and_the_record_says_interrupted(project):
     child = _started(project, 3)
     child.send_signal(signal.SIGINT)
-    assert child.wait(60) == ExitCode.FINDINGS
+    assert child.wait(60) == ExitCode.INTERRUPTED
     assert (project / "slept").exists()
     assert not (project / "pc1.first").exists()
     record = Runs(project / "runs").load("last")
@@ -239,9 +239,72 @@ def test_kill_9_leaves_a_record_to_resume_from_and_no_ansible_behind(project):
     assert list(runs.alive()) == []
     mark = str(project / "runs" / record.id)
     _wait(lambda: mark not in _command_lines(), 20)
+    (lost,) = settle(runs)
+    assert lost.status is RunStatus.INTERRUPTED
+    assert {name: host.outcome for wave in lost.waves for name, host in wave.hosts.items()} == {
+        "srv1": Outcome.UNKNOWN,
+        "pc1": Outcome.PENDING,
+    }
+    assert settle(runs) == []
+    record = runs.load("last")
     text = (project / "hosts.ini").read_text()
     (project / "hosts.ini").write_text(text.replace("seconds=20", "seconds=0"))
     assert rerun(project, runs, Intent, record, Options(), _good, Seen()).run() is ExitCode.GOOD
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("Task failed: Missing sudo password", "verbund enrol --limit srv1"),
+        ("[Errno 28] No space left on device: '/etc/x'", "make room"),
+        ("[Errno 30] Read-only file system: '/etc/x'", "read-only"),
+        ("something else", ""),
+    ],
+)
+def test_a_host_in_trouble_comes_with_advice(project, said, advice):
+    application, _, _ = _new(project, waves="rest", hosts={"srv1"})
+    host = application.record.waves[0].hosts["srv1"]
+    host.outcome, host.failures = Outcome.FAILED, [Failure(task="t", message=said)]
+    (line,) = application.failures()
+    assert said in line
+    assert advice in line
+    assert ("hint" in line) is bool(advice)
+
+
+def test_a_terminal_that_is_gone_stops_the_run_between_two_tasks(project):
+    text = (project / "hosts.ini").read_text()
+    (project / "hosts.ini").write_text(text.replace("seconds=0", "seconds=1"))
+
+    class Gone(Seen):
+        def event(self, event):
+            if (project / "slow").exists():
+                raise BrokenPipeError(32, "Broken pipe")
+
+    application, runs, _ = _new(project, waves="rest", hosts={"srv1"})
+    application.watcher = Gone()
+    (project / "slow").touch()
+    with pytest.raises(BrokenPipeError):
+        application.run()
+    record = runs.load("last")
+    assert record.status is RunStatus.INTERRUPTED
+    assert record.ended
+    assert record.remaining() == ["srv1"]
+    assert list(runs.alive()) == []
+
+
+def test_what_is_known_of_a_run_that_was_cut_off_comes_from_its_event_file(tmp_path):
+    from verbund.rollout.playbook import heard
+
+    assert {host.outcome for host in heard(tmp_path / "none", ["a"]).values()} == {Outcome.NOT_RUN}
+    path = tmp_path / "events"
+    lines = [{"event": "task", "task": "t"}, {"event": "changed", "host": "a"}, {"event": "failed", "host": "b"}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"event": "ok", "ho')
+    found = heard(path, ["a", "b", "c"])
+    assert {name: host.outcome for name, host in found.items()} == {
+        "a": Outcome.UNKNOWN,
+        "b": Outcome.FAILED,
+        "c": Outcome.UNKNOWN,
+    }
 
 
 def _command_lines():
