@@ -145,9 +145,8 @@ class Route:
         call = ["timeout", "--kill-after=1", str(3 * timeout), "sh", "-c", '"$@" | head -c 4096', "sh", *argv]
         done = subprocess.run(call, check=False, stdin=subprocess.DEVNULL, capture_output=True)
         words = done.stdout.decode(errors="replace").split()
-        said = done.stderr[-1000:].decode(errors="replace").strip().splitlines()
         if len(words) < 2 or not words[0].startswith("ecdsa-sha2-"):
-            return "", said[-1] if said else f"no answer within {3 * timeout} s"
+            return "", last_words(done.stderr) or f"no answer within {3 * timeout} s"
         return " ".join(words[:2]), ""
 
 
@@ -328,6 +327,18 @@ class Connections:
             known_hosts=directory / "known_hosts",
             lab=True,
         )
+
+
+def last_words(stderr: bytes) -> str:
+    """Why ssh gave up: its last line that says something of its own.
+
+    Behind a jump host the last line of all speaks of a connection to nowhere (port 65535).
+
+    Args:
+        stderr: what ssh printed, login banners included.
+    """
+    lines = [line.strip() for line in stderr[-2000:].decode(errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line and "port 65535" not in line), "")
 
 
 def jumps(hosts: Iterable[Host]) -> dict[str, str]:

@@ -29,7 +29,7 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 
 from verbund.files import write_atomically
-from verbund.inventory.connection import ACCOUNT, Bootstrap, Connections, Route, jumps
+from verbund.inventory.connection import ACCOUNT, Bootstrap, Connections, Route, jumps, last_words
 from verbund.pki import TenantKeys
 from verbund.project import Project
 
@@ -329,7 +329,7 @@ def _connect(connector: Any, original: Any) -> None:
         except ConnectError as error:
             ours.close()
             way.terminate()
-            said = way.communicate()[1][-1000:].decode(errors="replace").strip().splitlines()
+            said = last_words(way.communicate()[1])
             if said and str(error).startswith("SSH error"):
-                raise ConnectError(f"{route.jump} does not lead to it: {said[-1]}") from error
+                raise ConnectError(f"{route.jump} does not lead to it: {said}") from error
             raise
