@@ -405,7 +405,9 @@ class Session:
         with contextlib.suppress(_Broken, Cancelled):
             while self._err.open:
                 self._exchange(deadline, "")
-        said = [line.strip() for line in self._err.rest().decode("utf-8", "replace").splitlines() if line.strip()]
+        said = [line.strip() for line in self._err.rest().decode("utf-8", "replace").splitlines()]
+        # Behind a jump host the last line speaks of a connection to nowhere; the one before it says why.
+        said = [line for line in said if line and "port 65535" not in line]
         last = said[-1] if said else ""
         text = "\n".join(said)
         if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:

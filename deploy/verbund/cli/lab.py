@@ -63,12 +63,12 @@ def up(
     hosts = lab_hosts(intent, intent.select(limit))
     if not hosts:
         raise UsageError("no host is selected", "see the hosts with: ansible-inventory --graph")
-    most = {DriverChoice.CONTAINER: 200}.get(driver, 12)
+    lab = _lab()
+    most = 200 if DriverChoice.CONTAINER.value in (driver.value, lab.driver) else 12
     if len(hosts) > most:
         raise UsageError(
             f"{len(hosts)} hosts are more than this machine can run", f"choose up to {most} of them with --limit"
         )
-    lab = _lab()
     stages = Stages(1)
     stages.begin(f"starting {len(hosts)} hosts")
     with interruptible(

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import verbund
 from verbund.files import write_atomically
+from verbund.inventory.connection import jumps
 
 if TYPE_CHECKING:
     from verbund.intent import Host, Intent
@@ -171,13 +172,10 @@ def _pack(intent: Intent) -> dict[str, Any]:
     pool = _Pool()
     settings: dict[tuple[tuple[str, int], ...], int] = {}
     memberships: dict[tuple[str, ...], int] = {}
-    gateways: dict[tuple[str, str], str] = {}
     hosts: tuple[Host, ...] = intent.hosts
-    for host in hosts:
-        if host.host_class == "gateway":
-            gateways.setdefault((host.tenant, host.site), host.name)
+    over = jumps(hosts)
     own: dict[str, list[Any]] = {key: [] for key in OWN}
-    names, settings_of, groups_of, jumps = [], [], [], []
+    names, settings_of, groups_of = [], [], []
     for host in hosts:
         variables = intent.variables(host)
         for key in OWN:
@@ -188,8 +186,6 @@ def _pack(intent: Intent) -> dict[str, Any]:
         names.append(host.name)
         settings_of.append(settings.setdefault(shared, len(settings)))
         groups_of.append(memberships.setdefault(tuple(intent.groups(host)), len(memberships)))
-        jump = gateways.get((host.tenant, host.site))
-        jumps.append(None if jump == host.name or host.host_class == "gateway" else jump)
     return {
         "format": _FORMAT,
         "values": pool.values,
@@ -198,7 +194,7 @@ def _pack(intent: Intent) -> dict[str, Any]:
         "names": names,
         "settings_of": settings_of,
         "groups_of": groups_of,
-        "jumps": jumps,
+        "jumps": [over.get(name) for name in names],
         "own": own,
     }
 

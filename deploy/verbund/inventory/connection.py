@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from verbund.intent import Host, Intent
 
 ACCOUNT = "verbund"
+HOST_KEY = "/etc/ssh/ssh_host_ecdsa_key"
+"""A host's own SSH key, on the host; its certificate lies beside it."""
 _HOST_CERTIFICATES = ",".join(f"ecdsa-sha2-nistp{bits}-cert-v01@openssh.com" for bits in (384, 256, 521))
 
 
@@ -71,6 +73,7 @@ class Route:
         identity: private key of the automation account; its certificate lies beside it.
         known_hosts: file with the tenant's host CA and pinned host keys.
         lab: True when the lab says so.
+        jump: the gateway that leads to it, or None.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Route:
     identity: Path
     known_hosts: Path
     lab: bool
+    jump: str | None = None
 
     def argv(self, *command: str, require_certificate: bool = False, timeout: int = 15) -> list[str]:
         """An ``ssh`` command line for this host that never asks and never multiplexes.
@@ -115,6 +119,35 @@ class Route:
         except subprocess.TimeoutExpired:
             return False, f"no answer within {3 * timeout} s"
         return done.returncode == 0, done.stderr[-1000:].decode(errors="replace").strip()
+
+    def tunnel(self, *, timeout: int = 15) -> list[str] | None:
+        """An ``ssh`` command line that carries bytes through the gateway to this host's sshd; None without a gateway.
+
+        Args:
+            timeout: seconds to wait for the gateway.
+        """
+        if self.jump is None:
+            return None
+        options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={timeout}", "-o", "ControlPath=none"]
+        return ["ssh", "-F", str(self.ssh_config), *options, "-W", f"{self.address}:{self.port}", self.jump]
+
+    def certified_key(self, *, timeout: int = 15) -> tuple[str, str]:
+        """Ask a host that proves itself by certificate for its plain key, for clients that know no certificates.
+
+        Args:
+            timeout: seconds for the connection; the whole call ends after three times that.
+
+        Returns:
+            type and key in one line, and why there is none.
+        """
+        argv = self.argv("cat", f"{HOST_KEY}.pub", require_certificate=True, timeout=timeout)
+        # A host may send what it likes; a public key is short.
+        call = ["timeout", "--kill-after=1", str(3 * timeout), "sh", "-c", '"$@" | head -c 4096', "sh", *argv]
+        done = subprocess.run(call, check=False, stdin=subprocess.DEVNULL, capture_output=True)
+        words = done.stdout.decode(errors="replace").split()
+        if len(words) < 2 or not words[0].startswith("ecdsa-sha2-"):
+            return "", last_words(done.stderr) or f"no answer within {3 * timeout} s"
+        return " ".join(words[:2]), ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,20 +242,10 @@ class Connections:
             intent: the loaded intent.
             tenants: whose hosts.
         """
-        gateways = {(host.tenant, host.site): host.name for host in intent.hosts if host.host_class == "gateway"}
+        over = jumps(intent.hosts)
         for tenant in sorted(tenants):
-            self.prepare(
-                tenant,
-                [
-                    (
-                        host.name,
-                        host.address,
-                        None if host.host_class == "gateway" else gateways.get((tenant, host.site)),
-                    )
-                    for host in intent.hosts
-                    if host.tenant == tenant
-                ],
-            )
+            own = [host for host in intent.hosts if host.tenant == tenant]
+            self.prepare(tenant, [(host.name, host.address, over.get(host.name)) for host in own])
 
     def prepare(self, tenant: str, hosts: Iterable[tuple[str, str, str | None]]) -> None:
         """Write the tenant's OpenSSH configuration and trust its host CA; unchanged files stay untouched.
@@ -274,13 +297,14 @@ class Connections:
         TenantKeys.ensure(self.state, tenant).ensure_automation_certificate()
         return True
 
-    def route(self, name: str, tenant: str, address: str) -> Route:
+    def route(self, name: str, tenant: str, address: str, jump: str | None = None) -> Route:
         """How to reach one host.
 
         Args:
             name: inventory name.
             tenant: the tenant whose keys open it.
             address: planned IPv4 address; the lab may say otherwise.
+            jump: the gateway that leads to it, see :func:`jumps`; the lab needs none.
         """
         lab, directory = self.lab.get(name), self.lab_directory
         if lab is None or directory is None:
@@ -292,6 +316,7 @@ class Connections:
                 identity=self.identity(tenant),
                 known_hosts=self.known_hosts(tenant),
                 lab=False,
+                jump=jump,
             )
         return Route(
             name=name,
@@ -302,6 +327,38 @@ class Connections:
             known_hosts=directory / "known_hosts",
             lab=True,
         )
+
+
+def last_words(stderr: bytes) -> str:
+    """Why ssh gave up: its last line that says something of its own.
+
+    Behind a jump host the last line of all speaks of a connection to nowhere (port 65535).
+
+    Args:
+        stderr: what ssh printed, login banners included.
+    """
+    lines = [line.strip() for line in stderr[-2000:].decode(errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line and "port 65535" not in line), "")
+
+
+def jumps(hosts: Iterable[Host]) -> dict[str, str]:
+    """Which gateway leads to a host: the first of its site; a gateway itself is reached directly.
+
+    Args:
+        hosts: all hosts of the tenants in question.
+    """
+    hosts = list(hosts)
+    first: dict[tuple[str, str], Host] = {}
+    for host in hosts:
+        if host.host_class == "gateway":
+            known = first.setdefault((host.tenant, host.site), host)
+            if host.number < known.number:
+                first[host.tenant, host.site] = host
+    return {
+        host.name: first[host.tenant, host.site].name
+        for host in hosts
+        if host.host_class != "gateway" and (host.tenant, host.site) in first
+    }
 
 
 def _quoted(path: Path) -> str:

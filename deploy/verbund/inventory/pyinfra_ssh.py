@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """pyinfra's view of the inventory: groups, host data, and a paramiko that is fast and strict.
 
-Three things that paramiko does not do by itself are settled here, once: small packets are sent at once
-(``TCP_NODELAY``; measured: 11.3 s become 2.4 s for 100 states), host keys are checked under the host's inventory name
-although the lab reaches it over a forwarded port, and a host that does not know the automation account yet is reached
-with its bootstrap key.
+What paramiko does not do by itself is settled here, once: small packets are sent at once (``TCP_NODELAY``; measured:
+11.3 s become 2.4 s for 100 states), host keys are checked under the host's inventory name although the lab reaches it
+over a forwarded port, a host that does not know the automation account yet is reached with its bootstrap key, and where
+a gateway leads to the host or only a certificate vouches for it, OpenSSH makes the way and checks both.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,11 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped,unused-ignore]
+from gevent.pool import Pool  # type: ignore[import-untyped,unused-ignore]
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 
 from verbund.files import write_atomically
-from verbund.inventory.connection import ACCOUNT, Bootstrap, Connections, Route
+from verbund.inventory.connection import ACCOUNT, Bootstrap, Connections, Route, jumps, last_words
 from verbund.pki import TenantKeys
 from verbund.project import Project
 
@@ -37,6 +39,11 @@ if TYPE_CHECKING:
     from verbund.intent import Host, Intent
 
 _MARK = "_verbund"
+
+_DOOR = 8
+"""How many logins knock at one sshd side by side: from 10 on it may refuse some (MaxStartups of role sshd, CIS)."""
+
+_doors: dict[str, BoundedSemaphore] = {}
 
 one_at_a_time = BoundedSemaphore()
 """For what holds a file lock: such locks know processes, but hosts are greenlets of one process."""
@@ -61,11 +68,15 @@ def groups(intent: Intent, state: Path, limit: str | None = None) -> dict[str, l
     connections = Connections.load(state)
     selected = intent.select(limit, {"lab": connections.lab})
     write_ssh_config(intent, connections, {host.tenant for host in selected})
-    routes = {host.name: connections.route(host.name, host.tenant, host.address) for host in selected}
-    pinned = _pin(state, routes)
+    over = jumps(intent.hosts)
+    routes = {
+        host.name: connections.route(host.name, host.tenant, host.address, over.get(host.name)) for host in selected
+    }
+    pinned, unknown = _pin(state, routes)
     found: dict[str, list[tuple[str, dict[str, Any]]]] = {"all": []}
     for host in selected:
         data = _data(intent, host, routes[host.name], connections, pinned)
+        data["verbund_unknown"] = unknown.get(host.name)
         found["all"].append((host.name, data))
         names = [*intent.groups(host), *(["lab"] if routes[host.name].lab else [])]
         for name in names:
@@ -181,8 +192,11 @@ def tell(host: str, event: str, text: str = "", **more: Any) -> None:
 def _data(intent: Intent, host: Host, route: Route, connections: Connections, pinned: Path) -> dict[str, Any]:
     data = {**intent.variables(host), **connections.lab.get(host.name, {})}
     data |= {
-        "ssh_hostname": route.name,
-        "ssh_config_file": str(route.ssh_config),
+        "ssh_hostname": route.address,
+        "ssh_port": route.port,
+        # Everything stands here; what an admin's own configuration says is meant for the admin.
+        "ssh_config_file": os.devnull,
+        "verbund_route": route,
         "ssh_known_hosts_file": str(pinned),
         "ssh_strict_host_key_checking": "yes",
         "ssh_user": ACCOUNT,
@@ -193,28 +207,52 @@ def _data(intent: Intent, host: Host, route: Route, connections: Connections, pi
     return data
 
 
-def _pin(state: Path, routes: Mapping[str, Route]) -> Path:
+def _pin(state: Path, routes: Mapping[str, Route]) -> tuple[Path, dict[str, str]]:
     """A known-hosts file for paramiko, which knows neither host certificates nor ``HostKeyAlias``.
 
     Takes each host's pinned keys from the file OpenSSH uses and writes them under the address that paramiko will ask
-    for. The name of the file depends on its content, so runs side by side do not disturb each other.
+    for. For a host that has none OpenSSH is asked, which believes its certificate. The name of the file depends on its
+    content, so runs side by side do not disturb each other.
+
+    Returns:
+        the file, and for each host whose key cannot be known, why.
     """
     trusted: dict[Path, paramiko.HostKeys] = {}
     pinned = paramiko.HostKeys()
+    strangers = []
     for route in routes.values():
         if route.known_hosts not in trusted:
             trusted[route.known_hosts] = _plain_keys(route.known_hosts)
-        asked = route.address if route.port == 22 else f"[{route.address}]:{route.port}"
+        asked = _asked(route)
+        known = False
         for name in (asked, route.address if route.port == 22 else asked, route.name):
             for kind, key in (trusted[route.known_hosts].lookup(name) or {}).items():
                 pinned.add(asked, kind, key)
+                known = True
+        if not known:
+            strangers.append(route)
+    unknown = {}
+    for route, (line, why) in zip(strangers, Pool(_DOOR).map(Route.certified_key, strangers), strict=True):
+        entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{_asked(route)} {line}") if line else None
+        if entry is not None and entry.key is not None:
+            pinned.add(_asked(route), entry.key.get_name(), entry.key)
+        else:
+            unknown[route.name] = (
+                f"its host key cannot be checked: {why or 'it sent something else'}; a new host needs a line "
+                f"'{route.name} KEY' in {route.known_hosts}"
+            )
     lines = []
     for name, keys in pinned.items():
         lines += [f"{name} {kind} {key.get_base64()}\n" for kind, key in keys.items()]
     text = "".join(lines)
     path = state / "cache" / f"known_hosts-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     write_atomically(path, text)
-    return path
+    return path, unknown
+
+
+def _asked(route: Route) -> str:
+    """Under which name paramiko looks for a host's key."""
+    return route.address if route.port == 22 else f"[{route.address}]:{route.port}"
 
 
 def _plain_keys(path: Path) -> paramiko.HostKeys:
@@ -249,7 +287,7 @@ def _with_bootstrap(original: Any) -> Any:
         host = self.host
         try:
             try:
-                original(self)
+                _connect(self, original)
             except ConnectError as error:
                 bootstrap: Bootstrap | None = host.data.get("verbund_bootstrap")
                 if bootstrap is None or not str(error).startswith("Authentication error"):
@@ -257,7 +295,7 @@ def _with_bootstrap(original: Any) -> Any:
                 self.data["ssh_user"] = bootstrap.user
                 self.data["ssh_key"] = str(bootstrap.key)
                 host.data._sudo = bootstrap.user != "root"  # noqa: SLF001 - pyinfra's name for the argument
-                original(self)
+                _connect(self, original)
         except ConnectError as error:
             tell(host.name, "unreachable", str(error))
             raise
@@ -265,3 +303,33 @@ def _with_bootstrap(original: Any) -> Any:
 
     setattr(connect, _MARK, True)
     return connect
+
+
+def _connect(connector: Any, original: Any) -> None:
+    """Connect, through the gateway where one leads to the host.
+
+    Raises:
+        ConnectError: why not: the host's key is not known, or with what the gateway's ssh said, if that is why.
+    """
+    if unknown := connector.host.data.get("verbund_unknown"):
+        raise ConnectError(unknown)
+    route: Route | None = connector.host.data.get("verbund_route")
+    call = route.tunnel() if route else None
+    if route is None or call is None:
+        original(connector)
+        return
+    ours, theirs = socket.socketpair()
+    with _doors.setdefault(str(route.jump), BoundedSemaphore(_DOOR)):
+        with theirs:
+            # It ends by itself when paramiko, or all of this, lets go of the other end of the socket.
+            way = subprocess.Popen(call, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE)
+        connector.data["ssh_paramiko_connect_kwargs"] = {"sock": ours}
+        try:
+            original(connector)
+        except ConnectError as error:
+            ours.close()
+            way.terminate()
+            said = last_words(way.communicate()[1])
+            if said and str(error).startswith("SSH error"):
+                raise ConnectError(f"{route.jump} does not lead to it: {said}") from error
+            raise

@@ -27,9 +27,14 @@ from verbund.lab.state import MARK, HostState, LabState, Process, end, marked
 from verbund.lab.tools import require, search_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from verbund.lab.image import Image
 
 NAMESPACES = Path("/run/netns")
+
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_INSTANCES = 2048
 
 FIRST_ADDRESS = 10
 """Hosts count from 192.0.2.10 on."""
@@ -91,9 +96,10 @@ class Containers:
                 shutil.copystat(original, directory)
         part.rename(upper)
 
-    def connect(self, hosts: list[HostState], cables: list[Cable]) -> None:
+    def connect(self, hosts: list[HostState], cables: list[Cable], note: Callable[[str], None]) -> None:
         """See :class:`verbund.lab.driver.Driver`."""
         del cables
+        _make_room(note)
         if not (NAMESPACES / self._hub).exists():
             self._ip("netns", "add", self._hub)
         if not self._has_link(self._hub, "hub"):
@@ -296,6 +302,22 @@ class Containers:
         if done.returncode:
             said = done.stderr.strip() or f"exit status {done.returncode}"
             raise VerbundError(f"{' '.join(command[:1] + command[-4:])} failed: {said}")
+
+
+def _make_room(note: Callable[[str], None]) -> None:
+    """See that as many systemds fit on this machine as a lab may have: root's inotify instances are counted together.
+
+    Linux allows a user 128 (inotify(7)), and each systemd with its services takes about six, so some twenty containers
+    use them up and the next one ends with "Too many open files". It is only a limit, and holds until the next boot.
+    """
+    had = int(INOTIFY.read_text(encoding="ascii"))
+    if had < INOTIFY_INSTANCES:
+        try:
+            INOTIFY.write_text(f"{INOTIFY_INSTANCES}\n", encoding="ascii")
+        except OSError as error:
+            note(f"{INOTIFY} stays at {had} ({error.strerror}): no more than about {had // 6} containers can run here")
+        else:
+            note(f"fs.inotify.max_user_instances raised from {had} to {INOTIFY_INSTANCES} until the next boot")
 
 
 def _members(group: str) -> list[Process]:

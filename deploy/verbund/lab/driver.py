@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from verbund.lab.hosts import Cable
     from verbund.lab.state import HostState, Process
 
@@ -25,8 +27,14 @@ class Driver(Protocol):
         """Make the host's copy of the image with its seed, unless it is there."""
         ...
 
-    def connect(self, hosts: list[HostState], cables: list[Cable]) -> None:
-        """Lay the networks that have to be there before hosts start."""
+    def connect(self, hosts: list[HostState], cables: list[Cable], note: Callable[[str], None]) -> None:
+        """Lay the networks that have to be there before hosts start.
+
+        Args:
+            hosts: all hosts of the lab.
+            cables: all cables of the lab.
+            note: told what was changed on this machine.
+        """
         ...
 
     def start(self, state: HostState, cables: list[Cable]) -> Process:

@@ -91,6 +91,12 @@ class Lab:
         """What the inventory lays over the hosts' variables."""
         return self.directory / "connections.json"
 
+    @property
+    def driver(self) -> str | None:
+        """How the hosts of an existing lab run, ``vm`` or ``container``; None without a lab."""
+        lab = LabState.load(self.directory / "state.json")
+        return lab.driver if lab else None
+
     def keys(self, tenant: str = "lab") -> TenantKeys:
         """The keys that hosts of a tenant trust."""
         return TenantKeys.ensure(self._state_directory, tenant)
@@ -143,7 +149,7 @@ class Lab:
             for state in lab.hosts.values():
                 self._seed(lab, runner, state, everything)
             self._write_access(lab)
-            runner.connect(list(lab.hosts.values()), wires)
+            runner.connect(list(lab.hosts.values()), wires, note)
             wanted = [lab.hosts[name] for name in names]
 
             def bring_up(state: HostState) -> str:

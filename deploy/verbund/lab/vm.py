@@ -17,6 +17,8 @@ from verbund.lab.state import MARK, HostState, LabState, Process, end, marked
 from verbund.lab.tools import require, search_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from verbund.lab.image import Image
 
 ADDRESS = "192.0.2.15"
@@ -72,9 +74,9 @@ class VirtualMachines:
         self._call(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", backing, str(part)])
         part.replace(disk)
 
-    def connect(self, hosts: list[HostState], cables: list[Cable]) -> None:
+    def connect(self, hosts: list[HostState], cables: list[Cable], note: Callable[[str], None]) -> None:
         """See :class:`verbund.lab.driver.Driver`; the cables are sockets between two machines, made by QEMU."""
-        del hosts, cables
+        del hosts, cables, note
         (self._directory / "cables").mkdir(exist_ok=True)
 
     def start(self, state: HostState, cables: list[Cable], *more: str) -> Process:

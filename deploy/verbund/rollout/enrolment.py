@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_key,
 )
 
+from verbund.inventory.connection import HOST_KEY
+
 RENEW_BEFORE = timedelta(days=30)
 PROBE_LIMIT = 1_000_000
 _HEADER = "# Managed by Verbund (enrolment). Local changes are overwritten.\n"
@@ -33,7 +35,6 @@ SUDOERS = "/etc/sudoers.d/verbund"
 USER_CA = "/etc/ssh/verbund_user_ca.pub"
 PRINCIPALS = "/etc/ssh/auth_principals/verbund"
 ACCESS = "/etc/ssh/sshd_config.d/10-verbund-access.conf"
-HOST_KEY = "/etc/ssh/ssh_host_ecdsa_key"
 HOST_CERTIFICATE = f"{HOST_KEY}-cert.pub"
 TLS_CA = "/etc/verbund/pki/ca.pem"
 TLS_CERTIFICATE = "/etc/verbund/pki/host.pem"

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import socket
 import subprocess
 import threading
+import types
 
 import paramiko
 import pytest
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from verbund.errors import UsageError
 from verbund.inventory import Connections, pyinfra_ssh
+from verbund.inventory.connection import jumps, last_words
 from verbund.pki import TenantKeys
 
 
@@ -104,3 +107,46 @@ def test_sections_never_stumble_and_the_first_answer_counts(noise, value):
     encoded = base64.b64encode(value.encode()).decode()
     found = pyinfra_ssh.sections(b"good:" + encoded.encode() + b"\n" + b"good:AAAA\n" + noise)
     assert found["good"] == value
+
+
+def test_of_two_gateways_the_first_by_number_is_the_jump_host():
+    """The hosts' firewalls let in the legs of gateway number 1; the order in the file says nothing."""
+
+    def host(name, host_class, number, site="town-hall"):
+        return types.SimpleNamespace(name=name, host_class=host_class, number=number, tenant="town", site=site)
+
+    hosts = [host("gw2", "gateway", 2), host("gw1", "gateway", 1), host("pc1", "client", 20)]
+    assert jumps([*hosts, host("far", "client", 1, "elsewhere")]) == {"pc1": "gw1"}
+
+
+@pytest.mark.parametrize(
+    ("stderr", "words"),
+    [
+        (b"", ""),
+        (b"ssh: connect to host 10.0.0.1 port 22: No route to host\r\n", "ssh: connect to host 10.0.0.1 port 22: "),
+        (b"Notice\nHost key verification failed.\r\nConnection closed by UNKNOWN port 65535\r\n", "Host key verific"),
+        (b"\xff\n\n", "\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_the_reason_ssh_gives_is_not_that_of_the_inner_connection(stderr, words):
+    assert last_words(stderr).startswith(words)
+    assert "65535" not in last_words(stderr)
+
+
+def test_only_a_key_that_the_host_proved_is_taken(tmp_path, monkeypatch):
+    """What a host sends in place of its key is not used, however much it is."""
+    answers = tmp_path / "bin" / "ssh"
+    answers.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{answers.parent}:{os.environ['PATH']}")
+    TenantKeys.ensure(tmp_path, "town")
+    route = Connections(tmp_path).route("pc1", "town", "10.1.2.3", "gw1")
+    assert route.tunnel()[-3:] == ["-W", "10.1.2.3:22", "gw1"]
+    for script, line, why in (
+        ("echo ecdsa-sha2-nistp256 AAAA comment", "ecdsa-sha2-nistp256 AAAA", ""),
+        ("echo Host key verification failed. >&2; exit 255", "", "Host key verification failed."),
+        ("echo hello; echo good >&2", "", "good"),
+        ("yes x", "", "no answer within 6 s"),
+    ):
+        answers.write_text(f"#!/bin/sh\n{script}\n")
+        answers.chmod(0o755)
+        assert route.certified_key(timeout=2) == (line, why)
