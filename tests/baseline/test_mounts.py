@@ -10,7 +10,8 @@ MOUNTS = "findmnt --raw --noheadings --output TARGET,FSTYPE,OPTIONS"
 
 # One walk over all local file systems answers four checks. A bind mount shows a file system twice: each is walked once.
 # What processes leave in memory file systems is gone with the next start and not looked at. The bounds keep a broken
-# file system from filling the evidence; more findings than that are one finding.
+# file system from filling the evidence; more findings than that are one finding. Root exists, so nobody is asked for it:
+# looking an account up for every file takes longer than the walk.
 FILES = (
     "findmnt --raw --noheadings --output MAJ:MIN,TARGET --types ext2,ext3,ext4,xfs,btrfs,f2fs,zfs,overlay"
     " | sort -u -k1,1 | cut -d' ' -f2- | while read -r top; do find \"$(printf '%b' \"$top\")\" -xdev"
@@ -18,7 +19,7 @@ FILES = (
     " -type d -perm -0002 ! -perm -1000 -printf 'sticky %p\\n' -o"
     " -type f -perm -0002 -printf 'writable %p\\n' -o"
     " -type f -perm /6000 -printf 'setid %p\\n' -o"
-    " \\( -nouser -o -nogroup \\) -printf 'orphan %p\\n'; done | head -n 2000"
+    " \\( ! -uid 0 -nouser -o ! -gid 0 -nogroup \\) -printf 'orphan %p\\n'; done | head -n 2000"
 )
 
 

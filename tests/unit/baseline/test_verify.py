@@ -325,7 +325,7 @@ class TestEvidence:
         later.sealed(verification.key).write(verification.evidence)
         result = of(tiny.verification(from_evidence=True).run(), control)
         assert result.verdict is Verdict.STALE
-        assert "future" in result.reason
+        assert "still to come" in result.reason
 
     @pytest.mark.parametrize("offset", [31_536_000.0, -31_536_000.0, None])
     def test_what_goes_by_the_hosts_clock_is_not_judged_where_that_is_wrong(self, tiny, offset):
