@@ -19,7 +19,7 @@ from verbund.cli.console import errors, safe
 from verbund.errors import ExitCode, VerbundError
 
 # Order of the help text: the way of a site from its file to the report.
-COMMAND_MODULES = ("intent", "lab", "fleet", "apply", "verify", "report", "demo")
+COMMAND_MODULES = ("intent", "lab", "fleet", "apply", "verify", "report", "crypto", "demo")
 
 app = typer.Typer(
     name="verbund",
