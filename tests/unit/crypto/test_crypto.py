@@ -7,6 +7,7 @@ import ctypes
 import ctypes.util
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -103,7 +104,13 @@ def templated(directory, role, profile, openssh):
     """What the template of a role makes of the data, by plain Ansible."""
     template = {"sshd": "sshd.conf.j2", "ssh_client": "ssh.conf.j2"}[role]
     made = directory / "made"
-    content = f"{{{{ lookup('ansible.builtin.template', '{ROLES / role / 'templates' / template}') }}}}"
+    text = (ROLES / role / "tasks" / "main.yml").read_text(encoding="utf-8")
+    controls = ["", *sorted(set(re.findall(r"'control': '(VB-[A-Z]+-\d+)'", text)))]
+    path = ROLES / role / "templates" / template
+    content = "".join(
+        f"{{{{ lookup('ansible.builtin.template', '{path}', template_vars={{'control': '{control}'}}) }}}}"
+        for control in controls
+    )
     play = {
         "hosts": "localhost",
         "connection": "local",
