@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from verbund.baseline.crypto import Entry
 
 GUIDELINE, PROFILE = "tr-02102_2026-01", "bsi-strict"
-HEADINGS = ("used by", "for", "method", "bits", "hosts", "profile", "since", "until", "source")
 
 
 class Format(StrEnum):
@@ -106,16 +105,18 @@ def _cells(row: Entry) -> tuple[str, ...]:
 
 
 def _table(rows: list[Entry]) -> None:
+    """What fits a terminal; profile, release and source stand in the other forms."""
     from rich.table import Table
     from rich.text import Text
 
     from verbund.cli.console import output, safe
 
     table = Table(box=None, pad_edge=False)
-    for heading in HEADINGS:
+    for heading in ("used by", "for", "method", "bits", "hosts", "until"):
         table.add_column(heading, justify="right" if heading in {"bits", "hosts"} else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(safe(cell)) for cell in _cells(row)))
+        use, kind, name, bits, hosts, _, _, until, _ = _cells(row)
+        table.add_row(*(Text(safe(cell)) for cell in (use, kind, name, bits, hosts, until)))
     output.print(table)
 
 

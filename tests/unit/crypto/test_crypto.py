@@ -281,7 +281,7 @@ def test_warnings_come_ahead_of_the_end(rows, on, words):
     assert bool(found) == bool(words)
 
 
-def test_what_ends_first_is_said_first_and_for_those_who_use_it_only(tmp_path, rows):
+def test_what_ends_first_is_said_first_and_for_those_who_use_it_only(rows):
     """2029 belongs to DHE, which only `interop` has."""
     on = date(2027, 1, 1)
     assert crypto.warnings(ROLES, rows, on) == []
@@ -298,3 +298,64 @@ def test_what_ends_first_is_said_first_and_for_those_who_use_it_only(tmp_path, r
     assert "ends with 2029, 35 months" in finding.message
     assert "DHE" in finding.message
     assert crypto.warnings(ROLES, crypto.inventory(ROLES, Interop()), date(2026, 12, 31)) == []
+
+
+# -- the command line --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    from verbund.cli import main
+
+    monkeypatch.setenv("VERBUND_PROJECT", str(ROOT))
+
+    def call(*words):
+        with pytest.raises(SystemExit) as left:
+            main(list(words))
+        said = capsys.readouterr()
+        return left.value.code or 0, said.out, said.err
+
+    return call
+
+
+def test_check_warns_on_the_day_that_is_asked_for(run):
+    code, out, err = run("check", "--on", "2029-01-01")
+    assert code == 0
+    assert "ends with 2031, 35 months from 2029-01-01" in err
+    assert "0 warnings" not in out
+    code, out, err = run("check", "--on", "2028-12-31")
+    assert (code, err) == (0, "")
+    assert "0 warnings" in out
+
+
+def test_a_method_that_has_ended_is_a_finding(run):
+    assert run("crypto", "--on", "2031-12-31")[0] == 0
+    code, out, err = run("crypto", "--json", "--on", "2032-01-01")
+    assert code == 1
+    assert "ended with 2031 and still in use" in err
+    document = json.loads(out)
+    assert document["on"] == "2032-01-01"
+    entry = next(entry for entry in document["entries"] if entry["name"] == "ecdh-sha2-nistp384")
+    assert (entry["use"], entry["bits"], entry["until"], entry["profile"]) == ("SSH server", 384, 2031, "bsi-strict")
+
+
+def test_the_inventory_for_auditors_names_every_method(run, rows):
+    code, out, _ = run("crypto", "--format", "markdown", "--on", "2026-11-22")
+    assert code == 0
+    assert out.startswith("# Krypto-Kataster (CON.1.A19)\n\nStand: 2026-11-22.")
+    assert all(f"| {row.name} |" in out for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--profile", "fast"), "there is no profile 'fast'"),
+        (("--guideline", "../../x"), "there is no such edition"),
+        (("--openssh", "new"), "'new' is no version"),
+    ],
+)
+def test_a_wrong_choice_is_one_plain_error(run, words, said):
+    code, out, err = run("crypto", "--format", "sshd", *words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "hint:" in err
