@@ -10,8 +10,8 @@ MOUNTS = "findmnt --raw --noheadings --output TARGET,FSTYPE,OPTIONS"
 
 # One walk over all local file systems answers four checks. A bind mount shows a file system twice: each is walked once.
 # What processes leave in memory file systems is gone with the next start and not looked at. The bounds keep a broken
-# file system from filling the evidence; more findings than that are one finding. Root exists, so nobody is asked for it:
-# looking an account up for every file takes longer than the walk.
+# file system from filling the evidence; more findings than that are one finding. Root exists, so it is not looked
+# up: asking for the owner of every file takes longer than the walk.
 FILES = (
     "findmnt --raw --noheadings --output MAJ:MIN,TARGET --types ext2,ext3,ext4,xfs,btrfs,f2fs,zfs,overlay"
     " | sort -u -k1,1 | cut -d' ' -f2- | while read -r top; do find \"$(printf '%b' \"$top\")\" -xdev"

@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import settings_of
+from support import lines, settings_of
 
+# The command of the server's check, so that it is asked once.
+OWNERS = (
+    "find /etc/ssh ! -type l \\( ! -user root -o ! -group root -o -perm /022 -o -name sshd_config -perm /077 \\) "
+    "-printf '%u:%g %m %p\\n'"
+)
 SSH_G = "ssh -G -F /etc/ssh/ssh_config host.invalid"
 CRYPTO = Path(__file__).parents[2] / "roles" / "sshd" / "files"
 
 
 def _profile(settings):
     path = CRYPTO / f"crypto_{settings['ssh_client_crypto_guideline']}.yml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))["profiles"][settings["ssh_client_crypto_profile"]]
+    return yaml.safe_load(path.read_text(encoding="utf-8"))["profiles"][settings["ssh_client_crypto_profile"]]["ssh"]
 
 
 def _outside(effective, option, allowed):
@@ -49,6 +54,8 @@ def test_keys_follow_the_guideline(host, settings):
     problems = _outside(effective, "hostkeyalgorithms", profile["signatures"] + profile["certificates"])
     problems += _outside(effective, "pubkeyacceptedalgorithms", profile["signatures"] + profile["certificates"])
     problems += _outside(effective, "casignaturealgorithms", profile["signatures"])
+    if int(effective["requiredrsasize"]) < profile["rsa_bits"]:
+        problems.append(f"RSA keys of {effective['requiredrsasize']} bits are accepted")
     assert not problems, "; ".join(problems)
 
 
@@ -88,3 +95,33 @@ def test_only_keys_are_used(host):
     wanted |= {"hostbasedauthentication": "no", "gssapiauthentication": "no", "hashknownhosts": "yes"}
     problems = _differences(settings_of(host.check_output(SSH_G)), wanted)
     assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSC-006")
+def test_only_root_changes_what_holds_for_all(host):
+    """Configuration and known host keys of all accounts belong to root, and nobody else writes them."""
+    ours = ("/etc/ssh/ssh_config", "/etc/ssh/ssh_known_hosts")
+    found = [line for line in lines(host.check_output(OWNERS)) if line.split(" ", 2)[2].startswith(ours)]
+    assert not found, f"others than root have rights: {'; '.join(found[:10])}"
+
+
+@pytest.mark.control("VB-SSC-007")
+def test_session_keys_are_renewed(host):
+    """After 1 GiB or one hour at the latest; ssh shows bytes and seconds, 0 is never."""
+    volume, seconds = (int(value) for value in settings_of(host.check_output(SSH_G))["rekeylimit"].split())
+    assert 0 < volume <= 2**30, f"session keys are renewed after {volume} bytes (0: never)"
+    assert 0 < seconds <= 3600, f"session keys are renewed after {seconds} s (0: never)"
+
+
+@pytest.mark.control("VB-SSC-008")
+def test_nothing_is_read_before_the_declared_file(host):
+    """The first value counts: a block for one server in an earlier place weakens connections to that server."""
+    answer = host.check_output(
+        r"sed -n '/^[[:space:]]*\(#\|$\)/d;p;q' /etc/ssh/ssh_config; LC_ALL=C ls -1 /etc/ssh/ssh_config.d"
+    )
+    first, *names = lines(answer) or [""]
+    assert first == "Include /etc/ssh/ssh_config.d/*.conf", f"/etc/ssh/ssh_config begins with: {first}"
+    read = [name for name in names if name.endswith(".conf")]
+    ours = [name for name in read if name.startswith("00-verbund")]
+    assert ours, "the files of Verbund are missing"
+    assert read[: len(ours)] == ours, f"read before the files of Verbund: {read[0]}"

@@ -8,9 +8,20 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import lines
+from support import lines, not_applicable, settings_of
 
 SSHD_T = "/usr/sbin/sshd -T"
+UNITS = (
+    "systemctl show --timestamp=us+utc -p Id -p ActiveState -p UnitFileState -p StateChangeTimestamp -p MainPID "
+    "ssh.service ssh.socket"
+)
+# The command of the client's check, so that it is asked once.
+OWNERS = (
+    "find /etc/ssh ! -type l \\( ! -user root -o ! -group root -o -perm /022 -o -name sshd_config -perm /077 \\) "
+    "-printf '%u:%g %m %p\\n'"
+)
+# The command of the role services, so that it is asked once.
+SOCKETS = "ss --no-header --tcp --udp --listening --numeric --processes"
 CRYPTO = Path(__file__).parents[2] / "roles" / "sshd" / "files"
 
 
@@ -23,6 +34,12 @@ def _effective(host, command=SSHD_T):
     return found
 
 
+def _unit(host, name):
+    """What the manager says of a unit."""
+    blocks = (settings_of(block, "=") for block in host.check_output(UNITS).split("\n\n"))
+    return next(block for block in blocks if block["Id"] == name)
+
+
 def _differences(effective, wanted):
     return [
         f"{key} is {' '.join(effective.get(key, ['not set']))}, not {value}"
@@ -33,7 +50,7 @@ def _differences(effective, wanted):
 
 def _profile(settings):
     path = CRYPTO / f"crypto_{settings['sshd_crypto_guideline']}.yml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))["profiles"][settings["sshd_crypto_profile"]]
+    return yaml.safe_load(path.read_text(encoding="utf-8"))["profiles"][settings["sshd_crypto_profile"]]["ssh"]
 
 
 def _outside(effective, option, allowed):
@@ -96,6 +113,9 @@ def test_user_keys_follow_the_guideline(host, settings):
     effective, profile = _effective(host), _profile(settings)
     problems = _outside(effective, "pubkeyacceptedalgorithms", profile["signatures"] + profile["certificates"])
     problems += _outside(effective, "casignaturealgorithms", profile["signatures"])
+    size = int(effective["requiredrsasize"][0])
+    if size < profile["rsa_bits"]:
+        problems.append(f"RSA keys of {size} bits are accepted")
     assert not problems, "; ".join(problems)
 
 
@@ -122,7 +142,9 @@ def test_nothing_is_forwarded(host, settings):
         "x11forwarding": "no",
         "permittunnel": "no",
     }
-    if tcp != "no":
+    if tcp == "no":
+        wanted["disableforwarding"] = "yes"
+    else:
         wanted["permitopen"] = "*:22"
     problems = _differences(effective, wanted)
     assert not problems, "; ".join(problems)
@@ -182,12 +204,7 @@ def test_no_exceptions_for_single_users_or_addresses(host):
 @pytest.mark.control("VB-SSH-014")
 def test_running_sshd_has_read_its_configuration(host):
     """The service runs, starts at boot, and was (re)loaded after the last change of its files."""
-    unit = dict(
-        line.split("=", 1)
-        for line in host.check_output(
-            "systemctl show --timestamp=us+utc -p ActiveState -p UnitFileState -p StateChangeTimestamp ssh.service"
-        ).splitlines()
-    )
+    unit = _unit(host, "ssh.service")
     # Options on the command line win over every file, and "sshd -T" does not show them.
     started = host.check_output("systemctl show -p ExecStart --value ssh.service")
     commands = re.findall(r"argv\[\]=(.*?) ;", started)
@@ -199,8 +216,9 @@ def test_running_sshd_has_read_its_configuration(host):
     assert "SSHD_OPTS=" not in set_, f"sshd gets options beside its configuration: {set_}"
     assert unit["ActiveState"] == "active", f"ssh.service is {unit['ActiveState']}"
     assert unit["UnitFileState"] == "enabled", f"ssh.service does not start at boot: {unit['UnitFileState']}"
+    # The time of the last change of the inode: that of the content can be set to anything.
     newer = host.check_output(
-        "find /etc/ssh/sshd_config /etc/ssh/sshd_config.d -newermt "
+        "find /etc/ssh/sshd_config /etc/ssh/sshd_config.d -newerct "
         '"$(systemctl show --timestamp=us+utc -P StateChangeTimestamp ssh.service)"'
     )
     assert not newer, f"changed since sshd read its configuration: {' '.join(newer.split()[:10])}"
@@ -232,4 +250,55 @@ def test_only_the_declared_ca_is_trusted(host, settings):
         ).stdout
         if lines(keys):
             problems.append(f"{len(lines(keys))} keys let {name} in without a certificate")
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-017")
+def test_only_root_changes_the_configuration(host):
+    """Configuration, trusted keys and principals belong to root; others neither write them nor read sshd_config."""
+    # Private host keys and what belongs to the client have checks of their own.
+    others = r"/etc/ssh/(ssh_host_\w+_key$|ssh_config|ssh_known_hosts)"
+    found = [line for line in lines(host.check_output(OWNERS)) if not re.match(others, line.split(" ", 2)[2])]
+    assert not found, f"others than root have rights: {'; '.join(found[:10])}"
+
+
+@pytest.mark.control("VB-SSH-018")
+def test_the_patch_level_is_not_disclosed(host):
+    """The greeting names the protocol and the program, not the distribution and its patches."""
+    problems = _differences(_effective(host), {"debianbanner": "no", "versionaddendum": "none"})
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-019")
+def test_the_notice_is_shown_before_login(host, settings):
+    """The declared file is shown before anybody logs in, and says something."""
+    wanted = settings["sshd_banner"]
+    if not wanted:
+        not_applicable("no notice is declared (sshd_banner)")
+    problems = _differences(_effective(host), {"banner": wanted})
+    # The command of the role banner, so that it is asked once.
+    if not host.check_output("cat %s 2>/dev/null || [ ! -e %s ]", wanted, wanted).strip():
+        problems.append(f"{wanted} is empty or missing")
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-020")
+def test_rules_of_pam_hold_for_ssh(host):
+    """Locks, limits and the end of an account, which PAM knows, hold for logins by key too."""
+    effective = _effective(host)
+    assert effective["usepam"] == ["yes"], f"sshd does not ask PAM: usepam is {effective['usepam'][0]}"
+
+
+@pytest.mark.control("VB-SSH-021")
+def test_one_ssh_server_only(host):
+    """No socket unit starts servers of its own, and no second server listens with a configuration of its own."""
+    socket = _unit(host, "ssh.socket")
+    problems = []
+    if socket["ActiveState"] != "inactive" or socket["UnitFileState"] not in {"disabled", "masked", ""}:
+        problems.append(f"ssh.socket is {socket['ActiveState']}, at boot {socket['UnitFileState']}")
+    main = _unit(host, "ssh.service")["MainPID"]
+    for line in lines(host.check_output(SOCKETS)):
+        for name, pid in re.findall(r'\("([^"]*)",pid=(\d+)', line):
+            if name in {"sshd", "dropbear"} and pid != main:
+                problems.append(f"{name} (process {pid}) listens at {line.split()[4]} beside ssh.service")
     assert not problems, "; ".join(problems)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -37,15 +38,25 @@ def check(
     tenants: Annotated[
         list[str] | None, typer.Argument(metavar="[TENANT]...", help="Only these tenants (default: all).")
     ] = None,
+    on: Annotated[
+        datetime | None,
+        typer.Option(
+            "--on", formats=["%Y-%m-%d"], help="Warn of ending crypto methods as on this day (default: today)."
+        ),
+    ] = None,
 ) -> None:
     """Check the intent: every error with file, line, column and what to do. Nothing is written or contacted.
+
+    Warns, too, of cryptographic methods that end within their lead time (``verbund crypto``).
 
     For example:
       verbund check             everything, also whether tenants overlap
 
       verbund check erkrath     one town; no other town's files are read
     """
+    from verbund.baseline import crypto
     from verbund.cli.console import errors, output, safe
+    from verbund.cli.crypto import day
     from verbund.errors import ExitCode, InputError
     from verbund.intent import load
     from verbund.project import Project
@@ -53,6 +64,7 @@ def check(
     project = Project.find()
     try:
         intent = load(project.inventory, tenants or None)
+        ending = crypto.warnings(project.roles, crypto.inventory(project.roles, intent), day(on))
     except InputError as error:
         for finding in error.findings:
             errors.print(safe(str(finding)), markup=False, soft_wrap=True)
@@ -63,12 +75,13 @@ def check(
             f"{_count(problems, 'error')} in {_count(files, 'file')}, {_count(warnings, 'warning')}", markup=False
         )
         raise typer.Exit(ExitCode.INPUT) from None
-    for finding in intent.warnings:
+    shown = [*intent.warnings, *ending]
+    for finding in shown:
         errors.print(safe(str(finding)), markup=False, soft_wrap=True)
     output.print(
         f"good: {_count(len(intent.tenants), 'tenant')}, {_count(len(intent.sites), 'site')}, "
         f"{_count(len(intent.hosts), 'host')}, {_count(len(intent.devices), 'device')}, "
-        f"{_count(len(intent.warnings), 'warning')}",
+        f"{_count(len(shown), 'warning')}",
         markup=False,
         soft_wrap=True,
     )
