@@ -178,7 +178,9 @@ def test_what_starts_by_itself_is_protected(host):
 def test_nothing_stays_after_a_session(host):
     """The session manager ends what is left, now and after the next start, and nobody is exempt by lingering."""
     exempt = {"root", "verbund"}
-    text = host.check_output("systemd-analyze cat-config systemd/logind.conf; ls /var/lib/systemd/linger 2> /dev/null; :")
+    text = host.check_output(
+        "systemd-analyze cat-config systemd/logind.conf; ls /var/lib/systemd/linger 2> /dev/null; :"
+    )
     words, staying = {}, []
     for line in lines(text):
         key, separator, value = line.partition("=")

@@ -132,7 +132,7 @@ def test_rules_are_valid_and_protected(host):
 def test_named_programs_are_protected(host):
     """Who can replace a program of a rule, or the directory it is in, has the rights of the rule."""
     listed = host.check_output(
-        "cvtsudoers -f json /etc/sudoers | sed -n 's/.*\"command\": \"\\(\\/[^\" ]*\\).*/\\1/p' | sort -u | "
+        'cvtsudoers -f json /etc/sudoers | sed -n \'s/.*"command": "\\(\\/[^" ]*\\).*/\\1/p\' | sort -u | '
         'while IFS= read -r path; do [ -d "$path" ] || path="$path ${path%/*}"; '
         'stat -L -c "%a %u %n" $path 2> /dev/null; done; :'
     )
