@@ -179,9 +179,8 @@ def test_repetitions_and_sequences_are_refused(host, settings):
 def test_su_is_for_administrators(host):
     """Whoever is not in the group sudo is refused before any password is asked."""
     text = host.check_output("cat /etc/pam.d/su")
-    order = [
-        words[1:] for words in (line.split() for line in text.splitlines()) if words[:1] in (["auth"], ["@include"])
-    ]
+    kinds = {"auth", "-auth", "@include"}
+    order = [words[1:] for words in map(str.split, text.splitlines()) if words and words[0] in kinds]
     first = next((i for i, words in enumerate(order) if words[0] in {"common-auth", "include", "substack"}), len(order))
     guards = [
         words

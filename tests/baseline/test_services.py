@@ -8,6 +8,8 @@ import pytest
 from support import lines
 
 SOCKETS = "ss --no-header --tcp --udp --listening --numeric --processes"
+SESSIONS = "systemd-analyze cat-config systemd/logind.conf; ls /var/lib/systemd/linger 2> /dev/null; :"
+MANAGER = "/org/freedesktop/login1 org.freedesktop.login1.Manager"
 FAILED = "systemctl list-units --state=failed --plain --no-legend --no-pager"
 
 
@@ -178,9 +180,7 @@ def test_what_starts_by_itself_is_protected(host):
 def test_nothing_stays_after_a_session(host):
     """The session manager ends what is left, now and after the next start, and nobody is exempt by lingering."""
     exempt = {"root", "verbund"}
-    text = host.check_output(
-        "systemd-analyze cat-config systemd/logind.conf; ls /var/lib/systemd/linger 2> /dev/null; :"
-    )
+    text = host.check_output(SESSIONS)
     words, staying = {}, []
     for line in lines(text):
         key, separator, value = line.partition("=")
@@ -193,9 +193,7 @@ def test_nothing_stays_after_a_session(host):
     spared = set(words.get("KillExcludeUsers", "root").split()) - exempt
     assert not spared, f"processes of {', '.join(sorted(spared))} stay"
     assert not staying, f"processes of {', '.join(staying)} stay (lingering)"
-    now = host.run(
-        "busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager KillUserProcesses"
-    )
+    now = host.run(f"busctl get-property org.freedesktop.login1 {MANAGER} KillUserProcesses")
     if now.rc:
         raise RuntimeError(f"the session manager does not answer: {now.stderr.strip()}")
     assert now.stdout.strip() == "b true", "the running session manager leaves processes behind"
