@@ -4,6 +4,18 @@
 excepts() { case " $excepted " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 excepted=$1
 cd /usr/share/pam-configs || exit 1
+# Lines that somebody took out under a deviation.
+gone=
+while read -r control stack module; do
+  ! excepts "$control" || grep -q "^[^#]*$module" "/etc/pam.d/$stack" || gone="$gone $stack:$module"
+done << LIST
+VB-PAM-001 common-password pam_pwquality
+VB-PAM-004 common-password pam_pwhistory
+VB-PAM-005 common-session pam_umask
+VB-PAM-005 common-session-noninteractive pam_umask
+VB-PAM-006 common-session pam_tmpdir
+VB-PAM-006 common-session-noninteractive pam_tmpdir
+LIST
 case $excepted in
   *VB-PAM-00[1-7]*)
     # A deviation: what somebody changed in a stack stays. pam-auth-update knows it by comparing with its last own output.
@@ -30,6 +42,9 @@ for name in verbund-*; do
   [ ! -e "$name" ] || excepts "$control" || set -- "$@" "$name"
 done
 pam-auth-update --enable "$@" || exit 1
+for pair in $gone; do
+  sed -i "/${pair#*:}/d" "/etc/pam.d/${pair%%:*}" || exit 1
+done
 
 # The rest has no profiles. pam-auth-update keeps an argument that was taken out.
 if ! excepts VB-PAM-007; then
@@ -42,7 +57,11 @@ if ! excepts VB-PAM-009; then
     -e '/^auth[[:space:]]*sufficient[[:space:]]*pam_rootok\.so/a auth required pam_wheel.so use_uid group=sudo' \
     /etc/pam.d/su || exit 1
 fi
-own=$(sed -n 's/^\([a-z_]*\).*/\1/p' /etc/security/pwquality.conf.d/zz-verbund.conf 2> /dev/null)
-for key in $own; do
+# pwquality.conf(5): the main file is read after all drop-ins.
+own_keys() {
+  excepts VB-PAM-001 || sed -n 's/^\([a-z_]*\).*/\1/p' /etc/security/pwquality.conf.d/zz-verbund-strength.conf
+  excepts VB-PAM-008 || sed -n 's/^\([a-z_]*\).*/\1/p' /etc/security/pwquality.conf.d/zz-verbund-patterns.conf
+}
+for key in $(own_keys 2> /dev/null); do
   sed -i -E "/^[[:space:]]*$key([[:space:]=]|\$)/d" /etc/security/pwquality.conf || exit 1
 done
