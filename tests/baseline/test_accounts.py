@@ -11,7 +11,7 @@ PASSWD = "getent -s files passwd"
 # What stands for the hash leaves the host, never the hash: locked (! or *), nothing, or "set".
 SHADOW = (
     "getent -s files shadow | "
-    "awk -F: -v OFS=: '$2 ~ /^[!*]/ {$2 = substr($2, 1, 1)} $2 !~ /^[!*]/ && $2 != \"\" {$2 = \"set\"} {print}'"
+    'awk -F: -v OFS=: \'$2 ~ /^[!*]/ {$2 = substr($2, 1, 1)} $2 !~ /^[!*]/ && $2 != "" {$2 = "set"} {print}\''
 )
 GROUP = "getent -s files group"
 
