@@ -8,7 +8,11 @@ import re
 import pytest
 
 PASSWD = "getent -s files passwd"
-SHADOW = "getent -s files shadow"
+# What stands for the hash leaves the host, never the hash: locked (! or *), nothing, or "set".
+SHADOW = (
+    "getent -s files shadow | "
+    'awk -F: -v OFS=: \'$2 ~ /^[!*]/ {$2 = substr($2, 1, 1)} $2 !~ /^[!*]/ && $2 != "" {$2 = "set"} {print}\''
+)
 GROUP = "getent -s files group"
 
 
@@ -182,3 +186,84 @@ def test_account_database_is_protected(host):
     if listed.count("/etc/") < 4:
         raise RuntimeError("not every file of the account database can be looked at")
     assert not wrong, f"the account database is open to others: {'; '.join(wrong)}"
+
+
+@pytest.mark.control("VB-ACC-014")
+def test_start_up_files_do_not_widen_rights(host):
+    """Shells keep a strict umask they were started with; PAM gives it to sessions (VB-PAM-005)."""
+    masks = host.check_output(
+        "umask 077; for kind in --login -i; do env -i HOME=/root bash $kind -c umask < /dev/null 2> /dev/null; done"
+    ).split()
+    if len(masks) != 2:
+        raise RuntimeError(f"the shells of root answer {masks} instead of two masks")
+    open_ = [mask for mask in masks if int(mask, 8) & 0o077 != 0o077]
+    assert not open_, f"a start-up file of the shell sets umask {open_[0]}, so others get rights to new files"
+
+
+@pytest.mark.control("VB-ACC-015")
+def test_groups_with_access_to_everything_are_empty(host):
+    """shadow reads the hashes, disk and kmem read everything past the rights of files."""
+    groups = {row[0]: row for row in records(host, GROUP)}
+    faults = []
+    for name in ("shadow", "disk", "kmem"):
+        if name not in groups:
+            continue
+        members = [member for member in groups[name][3].split(",") if member]
+        members += [row[0] for row in records(host, PASSWD) if row[3] == groups[name][2]]
+        faults += [f"{member} is in the group {name}" for member in members]
+    assert not faults, "; ".join(faults)
+
+
+@pytest.mark.control("VB-ACC-016")
+def test_system_accounts_have_no_password(host):
+    """Accounts of services are not logged in to, so there is no password that could be guessed."""
+    system = {row[0] for row in records(host, PASSWD) if 0 < int(row[2]) < 1000 or row[2] == "65534"}
+    usable = [row[0] for row in records(host, SHADOW) if row[0] in system and row[1][:1] not in {"!", "*", ""}]
+    assert not usable, f"system accounts with a password: {', '.join(usable)}"
+
+
+@pytest.mark.control("VB-ACC-017")
+def test_home_directories_belong_to_their_accounts(host, settings):
+    """A home directory exists, is a directory, has the right owner and is shared with nobody."""
+    excepted = set(settings["accounts_home_exceptions"])
+    listed = host.check_output(
+        "getent -s files passwd | awk -F: '$3 >= 1000 && $3 != 65534 {print $1, $3, $6}' | "
+        "while read -r name uid home; do "
+        'echo "$name $uid $(stat -L -c "%u %F" -- "$home" 2> /dev/null || echo none) at $home"; done'
+    )
+    faults, seen = [], {}
+    for line in listed.splitlines():
+        found, _, home = line.partition(" at ")
+        name, uid, owner, *kind = found.split()
+        if name in excepted:
+            continue
+        if owner == "none":
+            faults.append(f"{name} has no home directory ({home or 'none is named'})")
+        elif owner != uid or kind != ["directory"]:
+            faults.append(f"{home} of {name} is a {' '.join(kind)} of the account number {owner}")
+        if seen.setdefault(home, name) != name:
+            faults.append(f"{name} and {seen[home]} share {home}")
+    assert not faults, "; ".join(faults)
+
+
+@pytest.mark.control("VB-ACC-018")
+def test_start_up_files_and_keys_are_protected(host):
+    """Dot files and .ssh belong to their account or to root, and nobody else can write to them."""
+    found = host.check_output(
+        "getent -s files passwd | awk -F: '($3 == 0 || $3 >= 1000) && $3 != 65534 && $6 != \"/\" {print $3, $6}' | "
+        'while read -r uid home; do [ ! -d "$home" ] || find -H "$home" "$home/.ssh" -maxdepth 1 '
+        '\\( -path "$home/.*" -o -path "$home/.ssh/*" \\) \\( -type f -o -type d \\) '
+        '\\( -perm /022 -o ! -uid "$uid" ! -uid 0 \\) -printf "%m %u %p\\n" 2> /dev/null; done | sort -u | head -n 50'
+    )
+    wrong = found.splitlines()
+    assert not wrong, f"others can change what an account starts with (mode owner path): {'; '.join(wrong[:5])}"
+
+
+@pytest.mark.control("VB-ACC-019")
+def test_passwords_were_not_changed_in_the_future(host):
+    """A date in the future switches every rule about the age of a password off, and says that a clock was wrong."""
+    listed = host.check_output(
+        "getent -s files shadow | awk -F: -v today=$(($(date +%s) / 86400)) '$3 > today + 1 {print $1, $3 - today}'"
+    )
+    wrong = ["{} (in {} days)".format(*line.split()) for line in listed.splitlines()]
+    assert not wrong, f"passwords that were changed in the future: {', '.join(wrong)}"

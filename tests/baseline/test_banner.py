@@ -54,3 +54,14 @@ def test_message_of_the_day_does_not_name_the_system(host):
         "for f in /etc/update-motd.d/*; do [ -x $f ] && grep -lE 'uname|os-release|lsb_release|issue' $f; done; true"
     )
     assert not scripts.strip(), f"prints the version of the system after login: {', '.join(scripts.split())}"
+
+
+@pytest.mark.control("VB-BAN-005")
+def test_notices_are_protected(host):
+    """What is shown at a login cannot be forged, and the scripts that root runs there not be replaced."""
+    listed = host.check_output(
+        "for path in /etc/issue /etc/issue.net /etc/motd /etc/issue.d /etc/motd.d /etc/update-motd.d; do "
+        "[ ! -e $path ] || find $path ! -type l -printf '%m %u %p\\n'; done | head -n 200"
+    )
+    wrong = [line for line in listed.splitlines() if int(line.split()[0], 8) & 0o022 or line.split()[1] != "root"]
+    assert not wrong, f"others can change what is shown or run at a login (mode owner path): {'; '.join(wrong[:5])}"

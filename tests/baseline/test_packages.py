@@ -2,6 +2,7 @@
 """Packages that must not and that must be there."""
 
 import fnmatch
+import shlex
 
 import pytest
 
@@ -10,7 +11,9 @@ STATES = "dpkg-query --show --showformat '${db:Status-Abbrev} ${Package}\\n'"
 PLAINTEXT = frozenset(
     {
         "fingerd",
+        "ftp",
         "ftpd",
+        "inetutils-ftp",
         "inetutils-ftpd",
         "inetutils-inetd",
         "inetutils-talkd",
@@ -27,10 +30,12 @@ PLAINTEXT = frozenset(
         "telnet",
         "telnetd",
         "tftp",
+        "tnftp",
         "xinetd",
         "ypbind-mt",
     }
 )
+DOCUMENTATION = ("/usr/share/doc/", "/usr/share/info/", "/usr/share/locale/", "/usr/share/man/")
 UNMANAGED = (
     "for top in /usr/local/bin /usr/local/sbin /usr/local/lib /usr/local/libexec /opt; do [ -d $top ] && "
     "find $top -xdev -type f \\( -perm /0111 -o -name '*.so*' \\) -print; done | head -n 500; true"
@@ -59,17 +64,19 @@ def _by_class(settings):
 
 
 @pytest.mark.control("VB-PKG-001")
-def test_no_plaintext_remote_access(host):
+def test_no_plaintext_remote_access(host, settings):
     """Nothing is installed that logs in or is logged into without encryption."""
-    found = sorted(PLAINTEXT & _installed(host))
+    forbidden = PLAINTEXT | (set(settings["packages_forbidden"]) - set(settings["packages_allowed"]))
+    found = sorted(forbidden & _installed(host))
     assert not found, f"installed: {', '.join(found)}"
 
 
 @pytest.mark.control("VB-PKG-002")
 def test_no_forbidden_packages(host, settings):
     """Nothing is installed that has no place on this host class."""
-    forbidden = {*settings["packages_forbidden"], *_by_class(settings), *settings["packages_forbidden_extra"]}
-    found = sorted((forbidden - set(settings["packages_allowed"]) - PLAINTEXT) & _installed(host))
+    forbidden = {*_by_class(settings), *settings["packages_forbidden_extra"]}
+    others = PLAINTEXT.union(settings["packages_forbidden"], settings["packages_allowed"])
+    found = sorted((forbidden - others) & _installed(host))
     assert not found, f"installed although it has no place here: {', '.join(found)}"
 
 
@@ -110,3 +117,26 @@ def test_no_development_tools(host, settings):
     """Servers and gateways carry no compiler and no debugger."""
     found = sorted((set(settings["packages_development"]) - set(settings["packages_allowed"])) & _installed(host))
     assert not found, f"installed: {', '.join(found)}"
+
+
+@pytest.mark.control("VB-PKG-007")
+def test_no_graphical_interface(host, settings):
+    """Servers and gateways carry no display server and no graphical login."""
+    found = sorted((set(settings["packages_graphical"]) - set(settings["packages_allowed"])) & _installed(host))
+    assert not found, f"installed: {', '.join(found)}"
+
+
+@pytest.mark.control("VB-PKG-008")
+def test_programs_for_logins_are_unchanged(host, settings):
+    """Files of the packages that decide about logins and rights have the checksums that the packages brought."""
+    names = sorted(set(settings["packages_verified"]))
+    # Configuration (marked c) is the business of the roles; documentation is left out on small installations.
+    result = host.run(f"dpkg --verify {' '.join(shlex.quote(name) for name in names)} | head -n 500")
+    if result.rc or "not installed" in result.stderr:
+        raise RuntimeError(f"dpkg cannot compare: {result.stderr.strip()}")
+    changed = [
+        line.split()[-1]
+        for line in result.stdout.splitlines()
+        if line[10:11] != "c" and not line.split()[-1].startswith(DOCUMENTATION)
+    ]
+    assert not changed, f"not as their package brought them: {', '.join(changed[:5])}"

@@ -36,15 +36,23 @@ def arguments(words):
     return dict(word.partition("=")[::2] for word in words)
 
 
-@pytest.mark.control("VB-PAM-001")
-def test_new_passwords_have_to_be_strong(host, settings):
-    """pwquality is asked, and its settings, all files and arguments merged, are at least the declared ones."""
+def quality(host):
+    """The settings of pwquality, all files and arguments merged; nothing where it is not asked."""
     lines = [words for _, module, words in stack(host, "password", "password") if module == "pam_pwquality.so"]
-    assert lines, "pam_pwquality is not asked when a password is changed"
+    if not lines:
+        return {}
     # pwquality.conf(5): the drop-ins in order, then the main file; arguments in the stack win over both.
     text = host.check_output("cat /etc/security/pwquality.conf.d/*.conf /etc/security/pwquality.conf")
     values = {key: value.strip() for key, value in re.findall(r"^[ \t]*(\w+)[ \t]*=?([^#\n]*)", text, re.MULTILINE)}
     values.update(arguments(lines[0]))
+    return values
+
+
+@pytest.mark.control("VB-PAM-001")
+def test_new_passwords_have_to_be_strong(host, settings):
+    """pwquality is asked, and its settings, all files and arguments merged, are at least the declared ones."""
+    values = quality(host)
+    assert values, "pam_pwquality is not asked when a password is changed"
     length, classes = int(values.get("minlen", "8")), int(values.get("minclass", "0"))
     assert length >= settings["pam_password_min_length"], f"passwords of {length} characters are accepted"
     assert classes >= settings["pam_password_min_classes"], f"passwords with {classes} kinds of characters are accepted"
@@ -116,6 +124,7 @@ def test_old_passwords_are_refused(host, settings):
     index = modules.index("pam_pwhistory.so")
     assert index < modules.index("pam_unix.so"), "former passwords are compared only after the new one is stored"
     assert lines[index][0] in {"requisite", "required"}, "a reused password is not refused"
+    assert "enforce_for_root" in lines[index][2], "root may give former passwords to others again"
     remembered = int(arguments(lines[index][2]).get("remember", "10"))
     assert remembered >= settings["pam_password_history"], f"only {remembered} former passwords are remembered"
 
@@ -141,3 +150,47 @@ def test_temporary_files_are_private(host):
         assert "pam_tmpdir.so" in modules, f"common-{name} gives no temporary directory per person"
     module = host.run("find /usr/lib /lib -name pam_tmpdir.so")
     assert module.stdout.strip(), "the module pam_tmpdir is named in the stacks but not installed"
+
+
+@pytest.mark.control("VB-PAM-007")
+def test_empty_passwords_are_refused(host):
+    """No service lets an account without a password in, whoever deletes a password later."""
+    found = host.run(r"grep -HE '^[^#]*pam_unix\.so[^#]*[[:space:]]nullok' /etc/pam.d/*")
+    assert found.rc in {0, 1}, f"the stacks cannot be read: {found.stderr}"
+    services = sorted({line.partition(":")[0] for line in found.stdout.splitlines()})
+    assert found.rc == 1, f"empty passwords are accepted (nullok) in {', '.join(services)}"
+
+
+@pytest.mark.control("VB-PAM-008")
+def test_repetitions_and_sequences_are_refused(host, settings):
+    """What people type to satisfy a rule about length adds nothing to a password."""
+    values = quality(host)
+    for key, limit in (
+        ("maxrepeat", settings["pam_password_max_repeat"]),
+        ("maxsequence", settings["pam_password_max_sequence"]),
+    ):
+        given = int(values.get(key, "0"))
+        assert 0 < given <= limit, f"pwquality: {key} is {given} (0: any), at most {limit} is declared"
+    changed = int(values.get("difok", "1"))
+    assert changed >= 3, f"pwquality: a new password needs only {changed} new characters"
+
+
+@pytest.mark.control("VB-PAM-009")
+def test_su_is_for_administrators(host):
+    """Whoever is not in the group sudo is refused before any password is asked."""
+    text = host.check_output("cat /etc/pam.d/su")
+    kinds = {"auth", "-auth", "@include"}
+    order = [words[1:] for words in map(str.split, text.splitlines()) if words and words[0] in kinds]
+    first = next((i for i, words in enumerate(order) if words[0] in {"common-auth", "include", "substack"}), len(order))
+    guards = [
+        words
+        for words in order[:first]
+        if words[0] in {"required", "requisite"} and words[1:2] == ["pam_wheel.so"] and "deny" not in words
+    ]
+    assert guards, "everybody may try to change the account by su (no pam_wheel)"
+    assert "use_uid" in guards[0], "pam_wheel asks who logged in and not who runs su"
+    group = arguments(guards[0][2:]).get("group")
+    assert group == "sudo", f"su is open to the group {group or 'wheel'}, declared is sudo"
+    ahead = order[: order.index(guards[0])]
+    early = [words[1] for words in ahead if "sufficient" in words[0] or "success=" in words[0]]
+    assert set(early) <= {"pam_rootok.so"}, f"su lets in before it asks for the group: {', '.join(early)}"

@@ -5,8 +5,11 @@ import ipaddress
 import re
 
 import pytest
+from support import lines
 
 SOCKETS = "ss --no-header --tcp --udp --listening --numeric --processes"
+SESSIONS = "systemd-analyze cat-config systemd/logind.conf; ls /var/lib/systemd/linger 2> /dev/null; :"
+MANAGER = "/org/freedesktop/login1 org.freedesktop.login1.Manager"
 FAILED = "systemctl list-units --state=failed --plain --no-legend --no-pager"
 
 
@@ -139,3 +142,58 @@ def test_no_multicast_name_resolution(host):
             words[key.strip()] = value.strip()
     for key in ("LLMNR", "MulticastDNS"):
         assert words.get(key) in {"no", "false", "0"}, f"systemd-resolved would start with {key}={words.get(key)}"
+
+
+@pytest.mark.control("VB-SVC-007")
+def test_jobs_by_time_are_for_declared_accounts(host, settings):
+    """The lists of cron and at name nobody else, only root changes them, and nobody else has jobs already."""
+    declared = {"root", *settings["services_cron_users"]}
+    listed = host.check_output(
+        "for file in /etc/cron.allow /etc/at.allow; do stat -c '%n %a %u' $file 2> /dev/null || echo $file none; "
+        "sed 's/^/name /' $file 2> /dev/null; done; ls -A /var/spool/cron/crontabs 2> /dev/null | sed 's/^/table /'; :"
+    )
+    faults = []
+    for kind, *rest in (line.split() for line in listed.splitlines()):
+        name = rest[0] if rest else ""
+        if kind == "name" and name and name not in declared:
+            faults.append(f"{name} may have jobs")
+        elif kind == "table" and name not in declared:
+            faults.append(f"{name} has jobs of cron")
+        elif kind.startswith("/") and (name == "none" or int(name, 8) & 0o022 or rest[1] != "0"):
+            faults.append(f"{kind} is missing" if name == "none" else f"others can change {kind} ({name})")
+    assert not faults, "; ".join(faults)
+
+
+@pytest.mark.control("VB-SVC-008")
+def test_what_starts_by_itself_is_protected(host):
+    """Jobs of cron, units and start scripts belong to root, and nobody else can write to them."""
+    found = host.check_output(
+        "find /etc/crontab /etc/anacrontab /etc/cron.* /etc/systemd/system /usr/lib/systemd/system "
+        "/usr/local/lib/systemd/system /etc/init.d ! -type l \\( -perm /022 -o ! -user root \\) "
+        "-printf '%m %u %p\\n' 2> /dev/null | head -n 50"
+    )
+    wrong = found.splitlines()
+    assert not wrong, f"others can change what root starts (mode owner path): {'; '.join(wrong[:5])}"
+
+
+@pytest.mark.control("VB-SVC-009")
+def test_nothing_stays_after_a_session(host):
+    """The session manager ends what is left, now and after the next start, and nobody is exempt by lingering."""
+    exempt = {"root", "verbund"}
+    text = host.check_output(SESSIONS)
+    words, staying = {}, []
+    for line in lines(text):
+        key, separator, value = line.partition("=")
+        if separator:
+            words[key.strip()] = value.strip()
+        elif not line.startswith("["):
+            staying.append(line)
+    assert words.get("KillUserProcesses") in {"yes", "true", "1", "on"}, "after the next start processes stay"
+    assert not words.get("KillOnlyUsers"), f"only processes of {words['KillOnlyUsers']} are ended"
+    spared = set(words.get("KillExcludeUsers", "root").split()) - exempt
+    assert not spared, f"processes of {', '.join(sorted(spared))} stay"
+    assert not staying, f"processes of {', '.join(staying)} stay (lingering)"
+    now = host.run(f"busctl get-property org.freedesktop.login1 {MANAGER} KillUserProcesses")
+    if now.rc:
+        raise RuntimeError(f"the session manager does not answer: {now.stderr.strip()}")
+    assert now.stdout.strip() == "b true", "the running session manager leaves processes behind"

@@ -126,3 +126,29 @@ def test_rules_are_valid_and_protected(host):
     assert result.rc == 0, f"visudo finds faults: {' '.join((result.stdout + result.stderr).split())[:300]}"
     files = host.check_output("find /etc/sudoers /etc/sudoers.d -perm /022 -o ! -user root -o -type f -perm /007")
     assert not files.strip(), f"others can read or change: {', '.join(files.split())}"
+
+
+@pytest.mark.control("VB-SUD-008")
+def test_named_programs_are_protected(host):
+    """Who can replace a program of a rule, or the directory it is in, has the rights of the rule."""
+    listed = host.check_output(
+        'cvtsudoers -f json /etc/sudoers | sed -n \'s/.*"command": "\\(\\/[^" ]*\\).*/\\1/p\' | sort -u | '
+        'while IFS= read -r path; do [ -d "$path" ] || path="$path ${path%/*}"; '
+        'stat -L -c "%a %u %n" $path 2> /dev/null; done; :'
+    )
+    wrong = sorted({line for line in listed.splitlines() if int(line.split()[0], 8) & 0o022 or line.split()[1] != "0"})
+    assert not wrong, f"run by rules of sudo and open to others (mode uid path): {'; '.join(wrong[:5])}"
+
+
+@pytest.mark.control("VB-SUD-009")
+def test_prompt_gives_up(host, settings):
+    """A question for a password ends, so nobody else answers it later, and guessing takes long."""
+    general, bound = options(host, "passwd_tries")
+    values = [3 if general is None else general, *bound]
+    tries = max(int(value) for value in values)
+    assert tries <= 3, f"sudo accepts {tries} attempts"
+    general, bound = options(host, "passwd_timeout")
+    limit = settings["sudo_prompt_minutes"]
+    values = [5 if general is None else general, *bound]
+    long = [value for value in values if value is False or not 0 < float(value) <= limit]
+    assert not long, f"sudo waits {long[0]} minutes for a password (0: for ever), declared are {limit}"

@@ -1,10 +1,67 @@
 # SPDX-License-Identifier: EUPL-1.2
 # Generates the PAM stacks anew from the profiles that exist. POSIX sh, run by the role, also after an undo.
-# pam-auth-update keeps what somebody changed in a stack by comparing it with its last own output, even with --force (seen: an
-# md5 written behind pam_unix stayed). Without that output there is nothing to compare, and --force writes the stacks as declared.
-rm -f /var/lib/pam/account /var/lib/pam/auth /var/lib/pam/password /var/lib/pam/session /var/lib/pam/session-noninteractive
-pam-auth-update --force --package || exit 1
+# Argument: EXCEPTED_CONTROLS (words in one argument)
+excepts() { case " $excepted " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
+excepted=$1
 cd /usr/share/pam-configs || exit 1
-set -- verbund-*
+# Lines that somebody took out under a deviation.
+gone=
+while read -r control stack module; do
+  ! excepts "$control" || grep -q "^[^#]*$module" "/etc/pam.d/$stack" || gone="$gone $stack:$module"
+done << LIST
+VB-PAM-001 common-password pam_pwquality
+VB-PAM-004 common-password pam_pwhistory
+VB-PAM-005 common-session pam_umask
+VB-PAM-005 common-session-noninteractive pam_umask
+VB-PAM-006 common-session pam_tmpdir
+VB-PAM-006 common-session-noninteractive pam_tmpdir
+LIST
+case $excepted in
+  *VB-PAM-00[1-7]*)
+    # A deviation: what somebody changed in a stack stays. pam-auth-update knows it by comparing with its last own output.
+    pam-auth-update --package || exit 1
+    ;;
+  *)
+    # It keeps such changes even with --force (seen: an md5 written behind pam_unix stayed). Without its last output there
+    # is nothing to compare, and --force writes the stacks as declared.
+    rm -f /var/lib/pam/account /var/lib/pam/auth /var/lib/pam/password /var/lib/pam/session \
+      /var/lib/pam/session-noninteractive
+    pam-auth-update --force --package || exit 1
+    ;;
+esac
 # Also when somebody switched a profile off.
-[ ! -e "$1" ] || pam-auth-update --enable pwquality tmpdir unix "$@"
+set -- unix
+excepts VB-PAM-001 || set -- "$@" pwquality
+excepts VB-PAM-006 || set -- "$@" tmpdir
+for name in verbund-*; do
+  case $name in
+    verbund-lockout-*) control=VB-PAM-002 ;;
+    verbund-history) control=VB-PAM-004 ;;
+    *) control=VB-PAM-005 ;;
+  esac
+  [ ! -e "$name" ] || excepts "$control" || set -- "$@" "$name"
+done
+pam-auth-update --enable "$@" || exit 1
+for pair in $gone; do
+  sed -i "/${pair#*:}/d" "/etc/pam.d/${pair%%:*}" || exit 1
+done
+
+# The rest has no profiles. pam-auth-update keeps an argument that was taken out.
+if ! excepts VB-PAM-007; then
+  sed -i '/^[^#]*pam_unix\.so/s/[[:space:]]nullok\(_secure\)\{0,1\}//' $(grep -lE '^[^#]*pam_unix\.so.*nullok' /etc/pam.d/*) \
+    /etc/pam.d/common-auth || exit 1
+fi
+# su(1) knows no drop-ins. The rule stands behind pam_rootok: root itself is not asked.
+if ! excepts VB-PAM-009; then
+  sed -i -e '/^auth.*pam_wheel\.so/d' \
+    -e '/^auth[[:space:]]*sufficient[[:space:]]*pam_rootok\.so/a auth required pam_wheel.so use_uid group=sudo' \
+    /etc/pam.d/su || exit 1
+fi
+# pwquality.conf(5): the main file is read after all drop-ins.
+own_keys() {
+  excepts VB-PAM-001 || sed -n 's/^\([a-z_]*\).*/\1/p' /etc/security/pwquality.conf.d/zz-verbund-strength.conf
+  excepts VB-PAM-008 || sed -n 's/^\([a-z_]*\).*/\1/p' /etc/security/pwquality.conf.d/zz-verbund-patterns.conf
+}
+for key in $(own_keys 2> /dev/null); do
+  sed -i -E "/^[[:space:]]*$key([[:space:]=]|\$)/d" /etc/security/pwquality.conf || exit 1
+done
