@@ -161,7 +161,8 @@ def test_restart_window_is_the_declared_one(host, settings):
 def test_only_root_decides_on_sources(host):
     """Sources, settings and keys of apt belong to root, and nobody else can write them."""
     found = host.check_output(
-        "find /etc/apt /usr/share/keyrings ! -type l \\( -perm /022 -o ! -user root \\) -printf '%m %u %p\\n' | head -n 20"
+        "find /etc/apt /usr/share/keyrings ! -type l \\( -perm /022 -o ! -user root \\) "
+        "-printf '%m %u %p\\n' | head -n 20"
     ).splitlines()
     assert not found, f"others can change where software comes from (mode owner path): {'; '.join(found)}"
 

@@ -262,7 +262,9 @@ def test_loopback_addresses_stay_inside(host):
     """Packets that claim to come from the host itself are dropped before anything but the loopback is accepted."""
     rules = Ruleset(host)
     accepted = _position(
-        rules, "input", lambda rule: any("accept" in part for part in rule["expr"]) and rule.get("comment") != "loopback"
+        rules,
+        "input",
+        lambda rule: any("accept" in part for part in rule["expr"]) and rule.get("comment") != "loopback",
     )
     assert accepted is not None, "chain input accepts nothing"
     early = json.dumps([rule["expr"] for rule in rules.of("input")[:accepted] if {"drop": None} in rule["expr"]])
@@ -285,4 +287,6 @@ def test_echo_requests_are_limited(host, settings):
         assert limits, "echo requests are answered without a limit"
         rate = limits[0]["rate"], limits[0]["per"]
         wanted = settings["firewall_echo_rate"], "second"
-        assert rate == wanted, f"{rate[0]} echo requests per {rate[1]} are answered, declared are {wanted[0]} per second"
+        assert rate == wanted, (
+            f"{rate[0]} echo requests per {rate[1]} are answered, declared are {wanted[0]} per second"
+        )
