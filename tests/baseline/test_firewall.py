@@ -261,12 +261,9 @@ def test_only_declared_flows_pass_the_gateway(host, settings):
 def test_loopback_addresses_stay_inside(host):
     """Packets that claim to come from the host itself are dropped before anything but the loopback is accepted."""
     rules = Ruleset(host)
-    accepted = _position(
-        rules,
-        "input",
-        lambda rule: any("accept" in part for part in rule["expr"]) and rule.get("comment") != "loopback",
-    )
-    assert accepted is not None, "chain input accepts nothing"
+    accepting = [rule for rule in rules.accepting("input") if rule.get("comment") != "loopback"]
+    assert accepting, "chain input accepts nothing"
+    accepted = rules.of("input").index(accepting[0])
     early = json.dumps([rule["expr"] for rule in rules.of("input")[:accepted] if {"drop": None} in rule["expr"]])
     missing = [
         address
@@ -286,7 +283,5 @@ def test_echo_requests_are_limited(host, settings):
         limits = [part["limit"] for part in rule["expr"] if "limit" in part]
         assert limits, "echo requests are answered without a limit"
         rate = limits[0]["rate"], limits[0]["per"]
-        wanted = settings["firewall_echo_rate"], "second"
-        assert rate == wanted, (
-            f"{rate[0]} echo requests per {rate[1]} are answered, declared are {wanted[0]} per second"
-        )
+        wanted = settings["firewall_echo_rate"]
+        assert rate == (wanted, "second"), f"{rate[0]} echo requests a {rate[1]} are answered, declared are {wanted}"

@@ -144,6 +144,7 @@ def test_time_service_is_unprivileged(host):
 def test_settings_are_protected(host):
     """Others can neither change the settings nor read the keys; those who may are root and chronyd."""
     open_ = host.check_output(
-        "find /etc/chrony \\( ! -type l -perm /022 -o ! -user root -o -name chrony.keys -perm /007 \\) -printf '%m %u %p\\n'"
+        "find /etc/chrony \\( ! -type l -perm /022 -o ! -user root -o -name chrony.keys -perm /007 \\) "
+        "-printf '%m %u %p\\n'"
     ).splitlines()
     assert not open_, f"others can change or read settings of chronyd (mode owner path): {'; '.join(open_)}"

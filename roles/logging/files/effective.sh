@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 # Exit 0 when journald and rsyslog run with the files as they are now, and no file of somebody else opens another way for
-# logs. Arguments: controls with a deviation, days between two rotations, what find(1) looks for
-# to find logs that others can change, further files of rsyslog. POSIX sh, run by the role.
+# logs. Arguments: controls with a deviation, days between two rotations, what find(1) is told to find logs that others can
+# change, further files of rsyslog. POSIX sh, run by the role.
 excepted=" $1 "
 days=$2
 open=$3
