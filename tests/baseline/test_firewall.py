@@ -11,8 +11,8 @@ import pytest
 
 LIST = "nft -j list table inet verbund"
 FORBIDDEN_FLAGS = ("without flags", "fin and syn", "syn and rst", "fin and rst", "christmas tree")
-# Accepting rules that are not flows of the zone policy; each is needed for the network itself to work. A name alone proves
-# nothing, so each has to match what it is named after.
+# Accepting rules that are not flows of the zone policy; each is needed for the network itself to work. A name alone
+# proves nothing, so each has to match what it is named after.
 BASE = {
     "loopback": r'"key": "iif"\}\}, "right": "lo"',
     "answers": r'"ct": \{"key": "state"\}\}, "right": (\{"set": )?\[("established"|"related"|, )*\]',

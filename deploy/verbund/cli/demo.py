@@ -171,7 +171,7 @@ while [ $n -lt 30 ] && ! { logs && clock; }; do
     n=$((n + 1))
 done
 """
-"""Waits on a host until it has booted to the end, its logs flow and its clock follows a server, at most a minute longer.
+"""Waits on a host until it has booted, its logs flow and its clock follows a server, at most a minute longer.
 
 A gateway or log server that booted later than its clients is only found at their next try. Where chronyd has no servers
 or does not run (a container), there is no clock to wait for."""
