@@ -163,7 +163,8 @@ logs() {
         ss --no-header --tcp --numeric state established dport = :6514 | grep -q .
 }
 clock() {
-    ! sudo -n chronyc -n -c sources 2> /dev/null | grep -q . || sudo -n chronyc waitsync 1 > /dev/null
+    ! systemctl --quiet is-active chrony.service || ! sudo -n chronyc -n -c sources | grep -q . ||
+        sudo -n chronyc waitsync 1 > /dev/null
 }
 n=0
 while [ $n -lt 30 ] && ! { logs && clock; }; do
