@@ -77,7 +77,7 @@ def _undeclared(rules, chain, declared):
         flows = [flow for flow in declared if _label(flow["name"]) == name]
         if not flows and name not in BASE:
             problems.append(f"{chain} accepts what no flow declares: {name or 'rule without name'}")
-        elif _is_wider(rules, rule, flows):
+        elif not (_is_base(rule) or (flows and _is_within(rules, rule, flows))):
             problems.append(f"{chain} accepts more than '{name}' is declared for")
     problems += [
         f"{chain} does not have the declared flow {flow['name']}"
@@ -87,26 +87,34 @@ def _undeclared(rules, chain, declared):
     return problems
 
 
-def _is_wider(rules, rule, flows):
-    """Whether a rule accepts more than the flows (or the need of the network) that it is named after."""
-    matches = [part["match"] for part in rule["expr"] if "match" in part]
-    if any(match["op"] not in {"==", "in"} for match in matches):
-        return True
-    if not flows:
-        return not re.search(BASE[rule["comment"]], json.dumps(rule["expr"]))
-    fields = {match["left"].get("payload", {}).get("field"): match["right"] for match in matches}
+def _matches(rule):
+    return [part["match"] for part in rule["expr"] if "match" in part]
+
+
+def _is_base(rule):
+    """Whether a rule matches what its name, one of those that the network itself needs, stands for."""
+    pattern = BASE.get(rule.get("comment"))
+    positive = all(match["op"] in {"==", "in"} for match in _matches(rule))
+    return bool(pattern) and positive and bool(re.search(pattern, json.dumps(rule["expr"])))
+
+
+def _is_within(rules, rule, flows):
+    """Whether a rule accepts nothing but what the flows that it is named after declare."""
+    fields = {match["left"].get("payload", {}).get("field"): match["right"] for match in _matches(rule)}
+    if any(match["op"] not in {"==", "in"} for match in _matches(rule)):
+        return False
     for field, side in (("saddr", "sources"), ("daddr", "destinations")):
         wanted = [ipaddress.ip_network(each, strict=False) for flow in flows for each in flow.get(side, [])]
         if wanted and not _within(rules, fields.get(field), wanted):
-            return True
+            return False
     if any(flow["protocol"] == "icmp" for flow in flows):
-        return fields.get("type") != "echo-request"
+        return fields.get("type") == "echo-request"
     if not all(flow.get("ports") for flow in flows):
-        return False
+        return True
     ports = fields.get("dport")
     ports = ports["set"] if isinstance(ports, dict) and "set" in ports else [ports]
     allowed = {port for flow in flows for port in flow["ports"]}
-    return any(not isinstance(port, int) or port not in allowed for port in ports)
+    return all(isinstance(port, int) and port in allowed for port in ports)
 
 
 def _within(rules, right, wanted):
