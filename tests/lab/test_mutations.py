@@ -224,8 +224,13 @@ def test_what_is_broken_is_found_left_alone_by_a_deviation_and_repaired(broken, 
     assert subject.unmet() == expected
 
     roles = {mutation.role for mutation in broken.mutations}
-    excepted = sorted(set().union(*(mutation.turns for mutation in broken.mutations)))
-    subject.roll_out(roles, expected, "--extra-vars", json.dumps({"verbund_excepted_controls": excepted}))
+    # Each host has a deviation for what is broken on it, and no other.
+    excepted = {
+        name: sorted({control for m in broken.mutations if m.host_class == host_class for control in m.turns})
+        for host_class, name in subject.by_class.items()
+    }
+    variables = {"excepted": excepted, "verbund_excepted_controls": "{{ excepted[inventory_hostname] }}"}
+    subject.roll_out(roles, expected, "--extra-vars", json.dumps(variables))
     assert subject.unmet() == expected, "with a deviation the roles have to leave the host as it is"
 
     for mutation in broken.mutations:
