@@ -96,11 +96,13 @@ def test_updates_run_daily(host):
         value = last(values, f"APT::Periodic::{key}", "1" if key == "Enable" else "0")
         assert value in {"1", "always"}, f"APT::Periodic::{key} is {value}, must be daily (1)"
     output = host.check_output(
-        "systemctl show -p Id -p ActiveState -p UnitFileState --value apt-daily.timer apt-daily-upgrade.timer"
+        "systemctl show -p Id -p ActiveState -p UnitFileState -p TimersCalendar apt-daily.timer apt-daily-upgrade.timer"
     )
-    timers = [tuple(block.splitlines()) for block in output.strip().split("\n\n")]
-    for name, *state in timers:
-        assert sorted(state) == ["active", "enabled"], f"{name} is {' and '.join(state)}, must be active and enabled"
+    for block in output.strip().split("\n\n"):
+        timer = dict(line.split("=", 1) for line in block.splitlines())
+        name, state = timer["Id"], (timer["ActiveState"], timer["UnitFileState"])
+        assert state == ("active", "enabled"), f"{name} is {' and '.join(state)}, must be active and enabled"
+        assert "OnCalendar=*-*-* " in timer.get("TimersCalendar", ""), f"{name} does not start every day"
     package = host.run("dpkg-query -W -f '${db:Status-Status}' unattended-upgrades").stdout
     assert package == "installed", "the package unattended-upgrades is not installed"
 
@@ -153,3 +155,20 @@ def test_restart_window_is_the_declared_one(host, settings):
     assert not is_yes(last(values, f"{key}-WithUsers", "true")), "the host restarts although people are logged in"
     time = last(values, f"{key}-Time", "now")
     assert time == settings["apt_reboot_time"], f"restart time is {time}, declared is {settings['apt_reboot_time']}"
+
+
+@pytest.mark.control("VB-APT-009")
+def test_only_root_decides_on_sources(host):
+    """Sources, settings and keys of apt belong to root, and nobody else can write them."""
+    found = host.check_output(
+        "find /etc/apt /usr/share/keyrings ! -type l \\( -perm /022 -o ! -user root \\) "
+        "-printf '%m %u %p\\n' | head -n 20"
+    ).splitlines()
+    assert not found, f"others can change where software comes from (mode owner path): {'; '.join(found)}"
+
+
+@pytest.mark.control("VB-APT-010")
+def test_old_kernels_are_removed(host):
+    """unattended-upgrades removes kernels that are not needed any more; a full /boot would stop all updates."""
+    removed = last(apt_config(host), "Unattended-Upgrade::Remove-Unused-Kernel-Packages", "true")
+    assert is_yes(removed), "old kernels stay until /boot is full, and then updates fail"

@@ -11,16 +11,17 @@ import pytest
 
 LIST = "nft -j list table inet verbund"
 FORBIDDEN_FLAGS = ("without flags", "fin and syn", "syn and rst", "fin and rst", "christmas tree")
-# Accepting rules that are not flows of the zone policy; each is needed for the network itself to work.
+# Accepting rules that are not flows of the zone policy; each is needed for the network itself to work. A name alone
+# proves nothing, so each has to match what it is named after.
 BASE = {
-    "loopback",
-    "answers",
-    "neighbour discovery",
-    "multicast membership",
-    "management",
-    "icmp errors",
-    "echo",
-    "dhcp",
+    "loopback": r'"key": "iif"\}\}, "right": "lo"',
+    "answers": r'"ct": \{"key": "state"\}\}, "right": (\{"set": )?\[("established"|"related"|, )*\]',
+    "neighbour discovery": r'"icmpv6", "field": "type"',
+    "multicast membership": r'"icmpv6", "field": "type".*"fe80::"',
+    "management": r'"right": "@management[46]"',
+    "icmp errors": r'"icmp(v6)?", "field": "type"',
+    "echo": r'"icmp(v6)?", "field": "type"\}\}, "right": "echo-request"',
+    "dhcp": r'"udp", "field": "dport"\}\}, "right": (68|546)\b',
 }
 
 
@@ -69,18 +70,69 @@ def _chain_problems(rules, hook, policy):
 
 
 def _undeclared(rules, chain, declared):
-    allowed = BASE | {_label(flow["name"]) for flow in declared}
-    surplus = [rule for rule in rules.accepting(chain) if rule.get("comment") not in allowed]
     present = {rule.get("comment") for rule in rules.accepting(chain)}
-    problems = [
-        f"{chain} accepts what no flow declares: {rule.get('comment', 'rule without name')}" for rule in surplus
-    ]
+    problems = []
+    for rule in rules.accepting(chain):
+        name = rule.get("comment")
+        flows = [flow for flow in declared if _label(flow["name"]) == name]
+        if not flows and name not in BASE:
+            problems.append(f"{chain} accepts what no flow declares: {name or 'rule without name'}")
+        elif not (_is_base(rule) or (flows and _is_within(rules, rule, flows))):
+            problems.append(f"{chain} accepts more than '{name}' is declared for")
     problems += [
         f"{chain} does not have the declared flow {flow['name']}"
         for flow in declared
         if flow["sources"] and _label(flow["name"]) not in present
     ]
     return problems
+
+
+def _matches(rule):
+    return [part["match"] for part in rule["expr"] if "match" in part]
+
+
+def _is_base(rule):
+    """Whether a rule matches what its name, one of those that the network itself needs, stands for."""
+    pattern = BASE.get(rule.get("comment"))
+    positive = all(match["op"] in {"==", "in"} for match in _matches(rule))
+    return bool(pattern) and positive and bool(re.search(pattern, json.dumps(rule["expr"])))
+
+
+def _is_within(rules, rule, flows):
+    """Whether a rule accepts nothing but what the flows that it is named after declare."""
+    fields = {match["left"].get("payload", {}).get("field"): match["right"] for match in _matches(rule)}
+    if any(match["op"] not in {"==", "in"} for match in _matches(rule)):
+        return False
+    for field, side in (("saddr", "sources"), ("daddr", "destinations")):
+        wanted = [ipaddress.ip_network(each, strict=False) for flow in flows for each in flow.get(side, [])]
+        if wanted and not _within(rules, fields.get(field), wanted):
+            return False
+    if any(flow["protocol"] == "icmp" for flow in flows):
+        return fields.get("type") == "echo-request"
+    if not all(flow.get("ports") for flow in flows):
+        return True
+    ports = fields.get("dport")
+    ports = ports["set"] if isinstance(ports, dict) and "set" in ports else [ports]
+    allowed = {port for flow in flows for port in flow["ports"]}
+    return all(isinstance(port, int) and port in allowed for port in ports)
+
+
+def _within(rules, right, wanted):
+    """Whether the right side of a match is a set of the table with nothing but these networks."""
+    if not isinstance(right, str) or not right.startswith("@"):
+        return False
+    return all(
+        any(network.version == each.version and network.subnet_of(each) for each in _collapsed(wanted))
+        for network in rules.networks(right[1:])
+    )
+
+
+def _collapsed(networks):
+    return [
+        network
+        for version in (4, 6)
+        for network in ipaddress.collapse_addresses(each for each in networks if each.version == version)
+    ]
 
 
 def _position(rules, chain, test):
@@ -173,7 +225,8 @@ def test_ipv6_is_filtered_too(host):
     assert families == {"inet"}, f"chains of family {', '.join(sorted(families))} see only one protocol"
     discovery = [rule for rule in rules.accepting("input") if rule.get("comment") == "neighbour discovery"]
     limited = [rule for rule in discovery if '"hoplimit"' in json.dumps(rule["expr"])]
-    assert limited, "neighbour discovery is not accepted, or not only from the local link: IPv6 is off or open"
+    assert limited, "neighbour discovery is not accepted: IPv6 is off"
+    assert limited == discovery, "neighbour discovery is accepted from beyond the local link"
 
 
 @pytest.mark.control("VB-FWL-009")
@@ -209,3 +262,33 @@ def test_only_declared_flows_pass_the_gateway(host, settings):
     declared = [*settings.get("verbund_firewall_forward", []), *settings["firewall_extra_forward"]]
     problems = _undeclared(Ruleset(host), "forward", declared)
     assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-FWL-012")
+def test_loopback_addresses_stay_inside(host):
+    """Packets that claim to come from the host itself are dropped before anything but the loopback is accepted."""
+    rules = Ruleset(host)
+    accepting = [rule for rule in rules.accepting("input") if rule.get("comment") != "loopback"]
+    assert accepting, "chain input accepts nothing"
+    accepted = rules.of("input").index(accepting[0])
+    early = json.dumps([rule["expr"] for rule in rules.of("input")[:accepted] if {"drop": None} in rule["expr"]])
+    missing = [
+        address
+        for address, text in (("127.0.0.0/8", '{"prefix": {"addr": "127.0.0.0", "len": 8}}'), ("::1", '"::1"'))
+        if text not in early
+    ]
+    assert not missing, f"packets from outside may claim to come from {' and '.join(missing)}"
+
+
+@pytest.mark.control("VB-FWL-013")
+def test_echo_requests_are_limited(host, settings):
+    """Whoever may ping this host from anywhere gets so many answers a second and no more."""
+    for rule in Ruleset(host).accepting("input"):
+        text = json.dumps(rule["expr"])
+        if '"echo-request"' not in text or '"saddr"' in text:
+            continue
+        limits = [part["limit"] for part in rule["expr"] if "limit" in part]
+        assert limits, "echo requests are answered without a limit"
+        rate = limits[0]["rate"], limits[0]["per"]
+        wanted = settings["firewall_echo_rate"]
+        assert rate == (wanted, "second"), f"{rate[0]} echo requests a {rate[1]} are answered, declared are {wanted}"

@@ -8,6 +8,13 @@ import pytest
 JOURNALD = "systemd-analyze cat-config systemd/journald.conf"
 RSYSLOG = "cat /etc/rsyslog.conf /etc/rsyslog.d/*.conf"
 LISTENERS = "ss -Hlntup"
+# What the running journald writes to, which its files do not say.
+OPEN_JOURNALS = "find /proc/$(systemctl show -P MainPID systemd-journald.service)/fd -lname '/var/log/journal/*'"
+# The files that changed after rsyslog was started.
+STALE = (
+    "find /etc/rsyslog.conf /etc/rsyslog.d "
+    '-newermt "$(systemctl show --timestamp=us+utc -P ActiveEnterTimestamp rsyslog.service)"'
+)
 SIZES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
@@ -40,8 +47,7 @@ def test_journal_survives_a_restart(host):
     """journald is told to write to disk, and it does."""
     storage = journald(host).get("Storage", "auto")
     assert storage == "persistent", f"journald: Storage is {storage}, must be persistent"
-    files = host.run("find /var/log/journal -name system.journal")
-    assert files.stdout.strip(), "the journal of this host is not on disk"
+    assert host.run(OPEN_JOURNALS).stdout.strip(), "the running journald does not write to disk"
 
 
 @pytest.mark.control("VB-LOG-002")
@@ -61,13 +67,17 @@ def test_logs_cannot_fill_the_disk(host, settings):
 
 @pytest.mark.control("VB-LOG-003")
 def test_log_service_runs(host):
-    """rsyslog runs, starts at boot and is fed by the journal."""
+    """rsyslog runs with its files as they are, starts at boot and is fed every message by the journal."""
     state = host.check_output("systemctl show -p ActiveState -p UnitFileState --value rsyslog.service").split()
     assert sorted(state) == ["active", "enabled"], f"rsyslog is {' and '.join(state)}, must be active and enabled"
-    forward = journald(host).get("ForwardToSyslog", "no")
-    assert forward in {"yes", "true", "1"}, "the journal passes nothing on to rsyslog"
+    values = journald(host)
+    assert values.get("ForwardToSyslog", "no") in {"yes", "true", "1"}, "the journal passes nothing on to rsyslog"
+    level = values.get("MaxLevelSyslog", "debug")
+    assert level in {"debug", "7"}, f"the journal passes only messages from level {level} on to rsyslog"
     result = host.run("rsyslogd -N1")
     assert result.rc == 0, f"rsyslog finds faults in its configuration: {result.stderr[:300]}"
+    stale = host.check_output(STALE).split()
+    assert not stale, f"rsyslog was not restarted since {', '.join(stale)} changed"
 
 
 @pytest.mark.control("VB-LOG-004")
@@ -89,7 +99,6 @@ def test_logs_leave_encrypted(host, settings):
         names = action.get("streamdriverpermittedpeers", "").split(",")
         wanted = settings["logging_server_names"] or settings.get("verbund_log_server_names", [])
         assert names == wanted, f"as log server {target} is accepted {names}, declared are {wanted}"
-        assert action.get("queue.filename"), f"messages are lost while the log server {target} is away"
     text = host.check_output(RSYSLOG)
     old = re.findall(r"^[^#\n]*?\s(@@?[\w\[(.:-]+)", text, re.MULTILINE)
     assert not old, f"logs also leave unencrypted: {', '.join(old)}"
@@ -143,14 +152,12 @@ def test_collector_demands_certificates(host, settings):
 
 @pytest.mark.control("VB-LOG-008")
 def test_logs_are_protected(host):
-    """Others can neither read nor change logs; only root and the log services write them."""
+    """Others can neither read nor change what the log services write."""
     found = host.check_output(
         "cd /var/log && find syslog auth.log kern.log cron.log user.log mail.log btmp journal verbund "
         "-type f -perm /007 -printf '%m %p\\n' 2> /dev/null | head -n 20; :"
     )
     assert not found.strip(), f"logs that others can read or change: {'; '.join(found.splitlines())}"
-    directory = host.check_output("find /var/log /var/log/verbund -maxdepth 0 -perm /002 -print 2> /dev/null; :")
-    assert not directory.strip(), f"others can replace logs in {', '.join(directory.split())}"
 
 
 @pytest.mark.control("VB-LOG-009")
@@ -162,3 +169,54 @@ def test_logs_are_rotated(host):
     )
     result = host.run("logrotate --debug /etc/logrotate.conf > /dev/null 2>&1")
     assert result.rc == 0, "logrotate finds faults in its configuration, so logs are not rotated"
+
+
+@pytest.mark.control("VB-LOG-010")
+def test_logs_cannot_be_changed(host):
+    """Nothing below /var/log can be changed or replaced by everybody, or belongs to a person."""
+    found = host.check_output(
+        "find /var/log -xdev -path /var/log/private -prune -o ! -type l \\( -perm /002 -o -uid +999 \\) "
+        "-printf '%m %u %p\\n' | head -n 20"
+    ).splitlines()
+    assert not found, f"others can change logs (mode owner path): {'; '.join(found)}"
+
+
+@pytest.mark.control("VB-LOG-011")
+def test_new_logs_are_protected(host):
+    """What rsyslog is told last counts, and no action of its own asks for wider rights."""
+    text = re.sub(r"#.*$", "", host.check_output(RSYSLOG), flags=re.MULTILINE)
+    modes = re.findall(r"^\s*\$FileCreateMode\s+([0-7]+)", text, re.MULTILINE | re.IGNORECASE)
+    # /etc/rsyslog.conf comes first; its value is overridden by the files that it includes before its own rules.
+    wide = [mode for mode in modes[1:] or modes if int(mode, 8) & 0o137]
+    assert modes, "rsyslog makes log files that everybody can read (its default, 0644)"
+    assert not wide, f"rsyslog makes log files with mode {', '.join(wide)}"
+    own = re.findall(r'\bfileCreateMode\s*=\s*"([0-7]+)"', text, re.IGNORECASE)
+    wide = [mode for mode in own if int(mode, 8) & 0o137]
+    assert not wide, f"an action of rsyslog makes log files with mode {', '.join(wide)}"
+
+
+@pytest.mark.control("VB-LOG-012")
+def test_messages_wait_for_the_server(host, settings):
+    """Each way to a log server has a queue that goes to disk, survives a restart and is never given up."""
+    if not declared_servers(settings):
+        pytest.skip("not applicable: no log server is declared for this host")
+    actions = [action for action in objects(host, "action") if action.get("type", "").lower() == "omfwd"]
+    assert actions, "no log leaves this host"
+    for action in actions:
+        target = action.get("target", "")
+        assert action.get("queue.filename"), f"messages are lost while the log server {target} is away"
+        assert action.get("queue.type", "Direct").lower() != "direct", f"nothing waits for the log server {target}"
+        saved = action.get("queue.saveonshutdown", "off")
+        assert saved == "on", f"messages that wait for {target} are lost when this host restarts"
+        tries = action.get("action.resumeretrycount", "0")
+        assert tries == "-1", f"the log server {target} is given up after {tries} tries"
+
+
+@pytest.mark.control("VB-LOG-013")
+def test_rotation_ran(host, settings):
+    """The last rotation was within the last days and ended well."""
+    days = settings["logging_rotation_max_age"]
+    recent = host.check_output("find /var/lib/logrotate -name status -mtime -%s", str(days))
+    assert recent.strip(), f"logs were not rotated within the last {days} days"
+    result = host.check_output("systemctl show --property=Result --value logrotate.service").strip()
+    assert result == "success", f"the last rotation ended with: {result}"

@@ -119,10 +119,32 @@ def test_time_is_served_to_declared_networks_only(host, settings):
 
 @pytest.mark.control("VB-TIM-007")
 def test_foreign_servers_prove_who_they_are(host, settings):
-    """Servers outside of the site are authenticated by NTS."""
-    servers, outside = declared_servers(settings)
-    if not outside or not servers:
+    """Every server outside of the site, declared or not, is authenticated by NTS."""
+    declared, outside = declared_servers(settings)
+    inside = [] if outside else declared
+    servers = [words for name, words in directives(host) if name in {"server", "pool", "peer"}]
+    foreign = [words for words in servers if words[0] not in inside]
+    if not foreign:
         pytest.skip("not applicable: this host asks no server outside of its site")
-    words = {row[0]: row[1:] for name, row in directives(host) if name in SOURCE}
-    bare = [server for server in servers if "nts" not in words.get(server, [])]
+    bare = [words[0] for words in foreign if "nts" not in words]
     assert not bare, f"servers that do not prove who they are (no NTS): {', '.join(bare)}"
+
+
+@pytest.mark.control("VB-TIM-008")
+def test_time_service_is_unprivileged(host):
+    """chronyd gives up the rights of root after its start."""
+    users = [words[0] for name, words in directives(host) if name == "user"]
+    assert users[-1:] == ["_chrony"], f"chronyd is told to work as {users[-1] if users else 'its default user'}"
+    # The process with the privileges only answers the other one, which talks to the network (chronyd(8), option -x).
+    running = host.run("ps -C chronyd -o user=").stdout.split()
+    assert not running or "_chrony" in running, f"chronyd runs as {', '.join(running)}"
+
+
+@pytest.mark.control("VB-TIM-009")
+def test_settings_are_protected(host):
+    """Others can neither change the settings nor read the keys; those who may are root and chronyd."""
+    open_ = host.check_output(
+        "find /etc/chrony \\( ! -type l -perm /022 -o ! -user root -o -name chrony.keys -perm /007 \\) "
+        "-printf '%m %u %p\\n'"
+    ).splitlines()
+    assert not open_, f"others can change or read settings of chronyd (mode owner path): {'; '.join(open_)}"

@@ -151,15 +151,24 @@ def _run(  # noqa: PLR0917 - the things the stages work on
 
 SETTLED = """
 systemctl is-system-running --wait > /dev/null
+logs() {
+    [ ! -e /etc/rsyslog.d/60-verbund-forward.conf ] ||
+        ss --no-header --tcp --numeric state established dport = :6514 | grep -q .
+}
+clock() {
+    ! systemctl --quiet is-active chrony.service || ! sudo -n chronyc -n -c sources | grep -q . ||
+        sudo -n chronyc waitsync 1 > /dev/null
+}
 n=0
-while [ $n -lt 30 ] && [ -e /etc/rsyslog.d/60-verbund-forward.conf ]; do
-    ss --no-header --tcp --numeric state established dport = :6514 | grep -q . && break
+while [ $n -lt 30 ] && ! { logs && clock; }; do
     sleep 2
     n=$((n + 1))
 done
 """
-"""Waits on a host until it has booted to the end and its logs flow, at most a minute longer: a log server that booted
-later than its clients is only found at their next try."""
+"""Waits on a host until it has booted, its logs flow and its clock follows a server, at most a minute longer.
+
+A gateway or log server that booted later than its clients is only found at their next try. Where chronyd has no servers
+or does not run (a container), there is no clock to wait for."""
 
 
 def reboot(lab: Lab, hosts: list[Host], stages: Stages) -> None:
