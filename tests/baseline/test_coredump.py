@@ -67,3 +67,15 @@ def test_systemd_coredump_keeps_nothing(host):
     assert size == "0", f"systemd-coredump has ProcessSizeMax={size}"
     kept = host.check_output("find /var/lib/systemd/coredump -type f 2>/dev/null | head -n 5 || true").split()
     assert not kept, f"memory dumps are kept: {', '.join(kept)}"
+
+
+@pytest.mark.control("VB-COR-006")
+def test_nothing_dumps_the_whole_memory(host):
+    """No tool that writes the whole memory to disk after a crash of the kernel is ready."""
+    shown = host.check_output(
+        "systemctl show --property=LoadState --property=ActiveState kdump-tools.service; "
+        "systemd-detect-virt --quiet --container || cat /sys/kernel/kexec_crash_loaded"
+    ).split()
+    assert {"LoadState=masked", "LoadState=not-found"}.intersection(shown), "kdump-tools.service can be started"
+    assert "ActiveState=active" not in shown, "kdump-tools.service is running"
+    assert "1" not in shown, "a kernel that writes the whole memory to disk is loaded (kexec_crash_loaded)"

@@ -8,9 +8,10 @@ covers it. Parameters the running kernel does not have are not applicable.
 import fnmatch
 
 import pytest
+from support import not_applicable
 
 # One command each, asked by all checks of this file, so that it is fetched once.
-RUNNING = r"sysctl --all --pattern '^(kernel\.(kptr_restrict|dmesg_restrict|perf_event_paranoid|randomize_va_space|yama\.|sysrq$|unprivileged_bpf|kexec_load)|net\.core\.bpf_jit_harden|vm\.(unprivileged_userfaultfd|mmap_min_addr)|dev\.tty\.|fs\.(suid_dumpable|protected_)|net\.ipv4\.(ip_forward|tcp_syncookies|tcp_rfc1337|icmp_)|net\.ipv4\.conf\..*\.(rp_filter|log_martians|.*_redirects|accept_source_route)$|net\.ipv6\.conf\..*\.(forwarding|accept_redirects|accept_source_route|accept_ra)$)'"  # noqa: E501
+RUNNING = r"sysctl --all --pattern '^(kernel\.(kptr_restrict|dmesg_restrict|perf_event_paranoid|randomize_va_space|yama\.|sysrq$|unprivileged_bpf|unprivileged_userns_clone|kexec_load|io_uring_disabled)|net\.core\.bpf_jit_harden|vm\.(unprivileged_userfaultfd|mmap_min_addr)|dev\.tty\.|fs\.(suid_dumpable|protected_)|net\.ipv4\.(ip_forward|tcp_syncookies|tcp_rfc1337|icmp_)|net\.ipv4\.conf\..*\.(rp_filter|log_martians|.*_redirects|accept_source_route|forwarding|proxy_arp|route_localnet|accept_local)$|net\.ipv6\.conf\..*\.(forwarding|accept_redirects|accept_source_route|accept_ra|proxy_ndp)$)'"  # noqa: E501
 AT_BOOT = "systemd-analyze cat-config sysctl.d"
 MODULE_RULES = "modprobe --showconfig | grep '^install '"
 LOADED = "cut -d' ' -f1 /proc/modules"
@@ -162,9 +163,12 @@ def test_forged_sources_are_dropped_and_logged(host):
 @pytest.mark.control("VB-KRN-010")
 def test_only_gateways_forward(host, settings):
     """Forwarding is on for gateways, whose firewall decides, and off everywhere else."""
-    routes = settings.get("verbund_host_class", "server") == "gateway"
-    value = ("1",) if routes else ("0",)
-    _check(host, {"net.ipv4.ip_forward": value, "net.ipv6.conf.all.forwarding": value})
+    if settings.get("verbund_host_class", "server") == "gateway":
+        _check(host, {"net.ipv4.ip_forward": ("1",), "net.ipv6.conf.all.forwarding": ("1",)})
+    else:
+        # Each interface for itself: what comes in there is forwarded also when ip_forward says 0.
+        no = ("0",)
+        _check(host, {"net.ipv4.ip_forward": no, "net.ipv4.conf.*.forwarding": no, "net.ipv6.conf.*.forwarding": no})
 
 
 @pytest.mark.control("VB-KRN-011")
@@ -179,6 +183,38 @@ def test_floods_are_absorbed(host):
             "net.ipv4.icmp_ignore_bogus_error_responses": ("1",),
         },
     )
+
+
+@pytest.mark.control("VB-KRN-015")
+def test_router_advertisements_are_ignored(host):
+    """No interface takes addresses or routes from whoever announces them."""
+    _check(host, {"net.ipv6.conf.*.accept_ra": ("0",)})
+
+
+@pytest.mark.control("VB-KRN-016")
+def test_user_namespaces_need_privileges(host, own_kernel):
+    """Nobody but root makes user namespaces, in which everybody would be root."""
+    _check(host, {"kernel.unprivileged_userns_clone": ("0",)})
+
+
+@pytest.mark.control("VB-KRN-017")
+def test_host_answers_only_for_itself(host):
+    """No interface answers for other addresses, routes to loopback or takes the own address for that of a sender."""
+    _check(
+        host,
+        {
+            "net.ipv4.conf.*.proxy_arp": ("0",),
+            "net.ipv4.conf.*.route_localnet": ("0",),
+            "net.ipv4.conf.*.accept_local": ("0",),
+            "net.ipv6.conf.*.proxy_ndp": ("0",),
+        },
+    )
+
+
+@pytest.mark.control("VB-KRN-020")
+def test_io_uring_needs_privileges(host, own_kernel):
+    """The large interface for input and output is closed to users (kernels since 6.6)."""
+    _check(host, {"kernel.io_uring_disabled": ("1", "2")})
 
 
 def _check_modules(host, wanted):
@@ -218,6 +254,20 @@ def test_unneeded_interfaces_are_blocked(host, settings, own_kernel):
     by_class = settings["kernel_modules_blocked_by_class"]
     wanted = set(by_class.get(settings.get("verbund_host_class", "server"), []))
     _check_modules(host, wanted | set(settings["kernel_modules_blocked_extra"]))
+
+
+@pytest.mark.control("VB-KRN-018")
+def test_old_filesystems_are_blocked(host, settings, own_kernel):
+    """File systems of other days are neither loaded nor loadable."""
+    _check_modules(host, set(settings["kernel_modules_old_filesystems"]) - set(settings["kernel_modules_allowed"]))
+
+
+@pytest.mark.control("VB-KRN-019")
+def test_radio_and_cameras_are_blocked(host, settings, own_kernel):
+    """Servers and gateways have no drivers for radio and cameras."""
+    by_class = settings["kernel_modules_radio_by_class"]
+    wanted = set(by_class.get(settings.get("verbund_host_class", "server"), []))
+    _check_modules(host, wanted - set(settings["kernel_modules_allowed"]))
 
 
 # Options that take a protection away, with their source: Documentation/admin-guide/kernel-parameters.txt.
@@ -271,3 +321,14 @@ def test_no_boot_option_weakens_the_kernel(host, own_kernel):
     at_boot = HARMFUL_OPTIONS.intersection(words.split())
     assert not running, f"the running kernel was started with {', '.join(sorted(running))}"
     assert not at_boot, f"the boot loader will start the kernel with {', '.join(sorted(at_boot))}"
+
+
+@pytest.mark.control("VB-KRN-021")
+def test_boot_configuration_is_closed(host):
+    """Only root reads and changes what GRUB starts."""
+    shown = host.run("stat -c '%a %U:%G' /boot/grub/grub.cfg")
+    if shown.rc:
+        not_applicable("this host does not start from /boot/grub/grub.cfg")
+    mode, owner = shown.stdout.split()
+    assert owner == "root:root", f"/boot/grub/grub.cfg belongs to {owner}"
+    assert int(mode, 8) & 0o077 == 0, f"others can read or change /boot/grub/grub.cfg (mode {mode})"

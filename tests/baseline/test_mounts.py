@@ -2,20 +2,26 @@
 """Mount options of shared directories, removable media, and privileges of files."""
 
 import fnmatch
+import re
 
 import pytest
-from support import settings_of
+from support import not_applicable, settings_of
 
 MOUNTS = "findmnt --raw --noheadings --output TARGET,FSTYPE,OPTIONS"
 
-# One walk over all local file systems answers four checks. A bind mount shows a file system twice: each is walked once.
+SERVICE = "systemctl show --property=UnitFileState --property=ExecStart verbund-kernel-mounts.service"
+
+# One walk over all local file systems answers six checks. A bind mount shows a file system twice: each is walked once.
 # What processes leave in memory file systems is gone with the next start and not looked at. The bounds keep a broken
 # file system from filling the evidence; more findings than that are one finding. Root exists, so it is not looked
 # up: asking for the owner of every file takes longer than the walk.
 FILES = (
-    "findmnt --raw --noheadings --output MAJ:MIN,TARGET --types ext2,ext3,ext4,xfs,btrfs,f2fs,zfs,overlay"
+    "command -v getcap > /dev/null || exit 1;"
+    " findmnt --raw --noheadings --output MAJ:MIN,TARGET --types ext2,ext3,ext4,xfs,btrfs,f2fs,zfs,overlay"
     " | sort -u -k1,1 | cut -d' ' -f2- | while read -r top; do find \"$(printf '%b' \"$top\")\" -xdev"
     " \\( -path /var/lib/docker -o -path /var/lib/containers -o -path /var/lib/machines -o -path /run \\) -prune -o"
+    " -type f -perm /0111 -exec getcap {} + -false -o"
+    " -path '/usr/*' ! -type l \\( ! -user root -o -perm /0022 ! -group staff \\) -printf 'foreign %p\\n' -false -o"
     " -type d -perm -0002 ! -perm -1000 -printf 'sticky %p\\n' -o"
     " -type f -perm -0002 -printf 'writable %p\\n' -o"
     " -type f -perm /6000 -printf 'setid %p\\n' -o"
@@ -71,9 +77,7 @@ def test_shared_memory_runs_no_programs(host):
     wanted = {"nosuid", "nodev", "noexec"}
     missing = wanted - _mounts(host).get("/dev/shm", set())
     assert not missing, f"/dev/shm is mounted without {', '.join(sorted(missing))}"
-    unit = host.check_output(
-        "systemctl show --property=UnitFileState --property=ExecStart verbund-kernel-mounts.service"
-    )
+    unit = host.check_output(SERVICE)
     fstab = host.check_output(
         "findmnt --fstab --raw --noheadings --output OPTIONS --target /dev/shm --mountpoint /dev/shm || true"
     )
@@ -145,6 +149,43 @@ def test_only_declared_programs_are_setuid(host, settings):
     _none(undeclared, "programs are set-uid or set-gid and not declared")
 
 
+@pytest.mark.control("VB-MNT-010")
+def test_only_declared_programs_have_capabilities(host, settings):
+    """A capability of a file is a piece of root for everybody who may run it."""
+    allowed = [*settings["mounts_capabilities_allowed"], *settings["mounts_capabilities_allowed_extra"]]
+    # getcap names the path first; the lines of the other findings begin with a word.
+    carried = [line for line in host.check_output(FILES).splitlines() if line.startswith("/")]
+    undeclared = sorted(line for line in carried if not any(fnmatch.fnmatchcase(line, pattern) for pattern in allowed))
+    _none(undeclared, "programs have capabilities and are not declared")
+
+
+@pytest.mark.control("VB-MNT-011")
+def test_separate_file_systems_grant_no_privileges(host, settings):
+    """Where data has a file system of its own, it brings neither devices nor privileges, now and at the next start."""
+    mounts = _mounts(host)
+    separate = {
+        directory: set(options)
+        for directory, options in settings["mounts_separate_options"].items()
+        if directory in mounts
+    }
+    if not separate:
+        not_applicable("no directory with data is a file system of its own")
+    unit = host.check_output(SERVICE)
+    for directory, wanted in separate.items():
+        missing = wanted - mounts[directory]
+        assert not missing, f"{directory} is mounted without {', '.join(sorted(missing))}"
+        remounts = [line for line in unit.splitlines() if re.search(rf" {re.escape(directory)}( |$)", line)]
+        later = any(wanted <= set(re.findall(r"[a-z]+", line)) for line in remounts)
+        assert later, f"nothing sets the options of {directory} at the next start"
+    assert "UnitFileState=enabled" in unit, "verbund-kernel-mounts.service does not start with the host"
+
+
+@pytest.mark.control("VB-MNT-012")
+def test_only_root_changes_programs(host):
+    """Programs, libraries and what else lies below /usr belong to root, and nobody else may write there."""
+    _none(_findings(host, "foreign"), "files below /usr can be changed by others than root")
+
+
 @pytest.mark.control("VB-MNT-009")
 def test_processes_of_others_are_hidden(host, settings):
     """/proc hides the processes of other users, now and at the next start."""
@@ -152,8 +193,6 @@ def test_processes_of_others_are_hidden(host, settings):
         pytest.skip("not applicable: mounts_hide_processes is off")
     options = _mounts(host)["/proc"]
     assert options & {"hidepid=2", "hidepid=invisible"}, "/proc shows the processes of all users"
-    unit = host.check_output(
-        "systemctl show --property=UnitFileState --property=ExecStart verbund-kernel-mounts.service"
-    )
+    unit = host.check_output(SERVICE)
     assert "UnitFileState=enabled" in unit, "verbund-kernel-mounts.service does not start with the host"
     assert "hidepid=" in unit, "nothing hides processes at the next start"

@@ -1,32 +1,56 @@
 # SPDX-License-Identifier: EUPL-1.2
+# Arguments: check or load, the wanted backlog, and the controls with a deviation.
 # check: exit 0 when auditd runs with its files and the kernel has exactly the stored rules. load: make it so. POSIX sh.
 # Where the kernel offers no audit (a container), there is nothing to run and nothing to load.
+verb=$1
+backlog=$2
+shift 2
+excepted=" $* "
+enforced() { case $excepted in *" $1 "*) return 1 ;; esac; }
 unavailable() { ! auditctl -s > /dev/null 2>&1; }
 rules_of() { sed -n '/^-[aw] /p' | sort; }
 stored() { cat /etc/audit/rules.d/*.rules | rules_of; }
 generated() { rules_of < /etc/audit/audit.rules; }
 loaded() { auditctl -l | rules_of; }
-count() { wc -l | tr -d ' '; }
+differs() { echo "$1"; exit 1; }
 
-case $1 in
+case $verb in
   check)
-    [ "$(stored)" = "$(generated)" ] || { echo "/etc/audit/audit.rules is not generated from the rules"; exit 1; }
+    if enforced VB-AUD-002 && [ "$(stored)" != "$(generated)" ]; then
+        differs "/etc/audit/audit.rules is not generated from the rules"
+    fi
     unavailable && exit 0
-    [ "$(systemctl show -P ActiveState auditd.service)" = active ] || { echo "auditd does not run"; exit 1; }
-    auditctl -s | grep -q '^enabled [12]$' || { echo "the kernel does not audit"; exit 1; }
-    [ "$(loaded)" = "$(generated)" ] || { echo "the kernel has other rules than /etc/audit/audit.rules"; exit 1; }
+    status=$(auditctl -s)
+    has() { printf '%s\n' "$status" | grep -qx "$1"; }
+    if enforced VB-AUD-001; then
+        [ "$(systemctl show -P ActiveState auditd.service)" = active ] || differs "auditd does not run"
+        has 'enabled [12]' || differs "the kernel does not audit"
+    fi
+    if enforced VB-AUD-017; then
+        has "backlog_limit $backlog" && has 'rate_limit 0' && has 'failure [12]' || differs "the kernel may drop records"
+    fi
+    if enforced VB-AUD-002; then
+        [ "$(loaded)" = "$(generated)" ] || differs "the kernel has other rules than /etc/audit/audit.rules"
+    fi
+    enforced VB-AUD-008 && enforced VB-AUD-001 || exit 0
     started=$(date -d "$(systemctl show -P ActiveEnterTimestamp auditd.service)" +%s) || exit 1
     reloaded=$(stat -c %Y /run/verbund/auditd-reload 2> /dev/null || echo 0)
     changed=$(stat -c %Y /etc/audit/auditd.conf)
-    [ "$changed" -le "$started" ] || [ "$changed" -le "$reloaded" ] || { echo "auditd.conf is newer than the running auditd"; exit 1; }
+    [ "$changed" -le "$started" ] || [ "$changed" -le "$reloaded" ] || differs "auditd.conf is newer than the running auditd"
     ;;
   load)
     unavailable && { augenrules > /dev/null; exit 0; }
-    systemctl is-active --quiet auditd.service || systemctl start auditd.service
-    augenrules --load > /dev/null
-    mkdir -p -m 0755 /run/verbund
-    # auditd refuses to be stopped by systemd (RefuseManualStop); a signal makes it read its file again.
-    systemctl kill --signal=HUP --kill-whom=main auditd.service
-    touch /run/verbund/auditd-reload
+    if enforced VB-AUD-001; then
+        systemctl is-active --quiet auditd.service || systemctl start auditd.service
+        auditctl -s | grep -qx 'enabled 0' && auditctl -e 1 > /dev/null
+    fi
+    # Loading begins with the removal of all rules, so what an administrator loaded by hand stays only without it.
+    enforced VB-AUD-002 && augenrules --load > /dev/null
+    if enforced VB-AUD-008; then
+        mkdir -p -m 0755 /run/verbund
+        # auditd refuses to be stopped by systemd (RefuseManualStop); a signal makes it read its file again.
+        systemctl is-active --quiet auditd.service && systemctl kill --signal=HUP --kill-whom=main auditd.service
+        touch /run/verbund/auditd-reload
+    fi
     ;;
 esac

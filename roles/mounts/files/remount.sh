@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
-# Arguments: directory=option,option pairs. Changes the options of what is mounted, never unmounts anything, so open
+# Arguments: the unit for the next start or nothing, then directory=option,option pairs. Changes the options of what is mounted, never unmounts anything, so open
 # files stay as they are. Exit 1 if the kernel refuses.
+service=$1
+shift
 systemctl daemon-reload || exit 1
 for pair in "$@"; do
     directory=${pair%%=*}
+    directory=${directory#-}
     options=${pair#*=}
     if findmnt --mountpoint "$directory" >/dev/null; then
         # A bind mount shares its file system with others: "bind" keeps the change to this one place.
@@ -16,5 +19,5 @@ for pair in "$@"; do
     fi
 done
 # The unit is only for the next start; starting it now keeps its state honest.
-systemctl restart verbund-kernel-mounts.service || exit 1
+if [ -n "$service" ]; then systemctl restart "$service" || exit 1; fi
 if command -v udevadm >/dev/null; then udevadm control --reload 2>/dev/null || true; fi
