@@ -71,6 +71,9 @@ def test_wrong_usage_is_said_plainly_and_nothing_starts(school, arguments, said,
     assert set((school.state / "runs").rglob("record.json")) == before
 
 
+BREAK = "echo Storage=external | sudo -n tee -a /etc/systemd/coredump.conf.d/zz-verbund.conf"
+
+
 class TestDriftOnly:
     """``verbund apply --drift-only``: what is in order costs one verification and nothing else."""
 
@@ -96,10 +99,10 @@ class TestDriftOnly:
         assert runs == []
 
     def test_only_the_role_of_the_broken_control_runs(self, school):
-        school.lab.ssh(SERVER, "echo | sudo -n tee /etc/issue.net")
+        school.lab.ssh(SERVER, BREAK)
         output, [run] = self.drift(school)
-        assert "gse-srv1 needs banner" in output
-        assert run["tags"] == ["banner"]
+        assert "gse-srv1 needs coredump" in output
+        assert run["tags"] == ["coredump"]
         assert self.drift(school)[1] == []
 
     def test_only_the_role_of_the_changed_setting_runs(self, school):
@@ -116,6 +119,6 @@ class TestDriftOnly:
         assert self.drift(school)[1][0]["tags"] == ["pam"]
 
     def test_a_dry_run_says_what_would_be_done_and_forgets_nothing(self, school):
-        school.lab.ssh(SERVER, "echo | sudo -n tee /etc/issue.net")
-        assert self.drift(school, "--check")[1][0]["tags"] == ["banner"]
-        assert self.drift(school)[1][0]["tags"] == ["banner"]
+        school.lab.ssh(SERVER, BREAK)
+        assert self.drift(school, "--check")[1][0]["tags"] == ["coredump"]
+        assert self.drift(school)[1][0]["tags"] == ["coredump"]
