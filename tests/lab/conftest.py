@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKSHOP = ROOT / ".verbund" / "lab-tests"
 PARTS = ("deploy", "inventory", "playbooks", "plugins", "roles", "templates", "tests", "ansible.cfg", "pyproject.toml")
 GATEWAY, SERVER, CLIENT = "gse-gw1", "gse-srv1", "gse-r101-pc01"
+# What the sample leaves out, so that no control is without a host it is for.
+SETTINGS = {GATEWAY: "mounts_hide_processes: true\n"}
 State = Literal["bare", "enrolled", "rolled-out"]
 Done = subprocess.CompletedProcess[str]
 
@@ -61,6 +63,10 @@ class School:
                 shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(ROOT / part, root / part)
+        for name, settings in SETTINGS.items():
+            own = root / "inventory" / "host_vars" / f"{name}.yml"
+            own.parent.mkdir(exist_ok=True)
+            own.write_text(settings, encoding="utf-8")
         self.driver = driver
         self.state = root / ".verbund"
         self.lab = Lab(self.state)
