@@ -17,6 +17,7 @@ import fcntl
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,6 +30,10 @@ import pytest
 from verbund import intent as intents
 from verbund.lab import Lab, lab_hosts
 from verbund.rollout.fleet import Deploy
+
+# What runs in the background (a job of CI, say) may have been started deaf to Ctrl-C, and so would be what tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKSHOP = ROOT / ".verbund" / "lab-tests"

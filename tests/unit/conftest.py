@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: EUPL-1.2
+from __future__ import annotations
+
+import signal
+
+# What runs in the background (a job of CI, say) may have been started deaf to Ctrl-C, and so would be what tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
