@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""``verbund judge``: what other people's scanners say of a host of the lab."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from verbund.judge import Judgement, SshFinding
+
+
+class ProfileChoice(StrEnum):
+    """The CIS profiles of the data stream."""
+
+    L1_SERVER = "l1-server"
+    L1_WORKSTATION = "l1-workstation"
+    L2_SERVER = "l2-server"
+    L2_WORKSTATION = "l2-workstation"
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``judge``."""
+    app.command()(judge)
+
+
+def judge(
+    host: Annotated[str, typer.Argument(help="Name of a host of the lab; figures count for virtual machines.")],
+    profile: Annotated[
+        list[ProfileChoice] | None,
+        typer.Option("--profile", "-p", help="Only by this CIS profile; may be given several times (default: all)."),
+    ] = None,
+    ssh_policy: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--ssh-policy",
+            exists=True,
+            dir_okay=False,
+            help="Let ssh-audit judge by this policy file too; what it states, ssh-audit's own policy may complain of.",
+        ),
+    ] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Fetch today's scanner and rules.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, progress as errors.")] = False,
+) -> None:
+    """Let OpenSCAP (CIS Debian 13) and ssh-audit judge a host of the lab; print figures and what fails.
+
+    Exit code 1 when a target is missed, something fails without a reason in the list of reasons, a reason is outdated,
+    or ssh-audit finds what our profile does not state. Evidence lies in .verbund/judges/HOST/.
+    """
+    from verbund.cli.console import errors, output, safe
+    from verbund.errors import ExitCode, UnreachableError, UsageError
+    from verbund.files import write_atomically
+    from verbund.judge import HARDENED, PROFILES, Policy, ask, judge_cis, judge_ssh, lint, load, reasons_file, weigh
+    from verbund.lab import Lab
+    from verbund.project import Project
+
+    def note(text: str) -> None:
+        (errors if as_json else output).print(safe(text), markup=False, soft_wrap=True)
+
+    reasons = load(reasons_file())
+    project = Project.find()
+    lab = Lab(project.state)
+    of_name = {status.name: status for status in lab.status()}
+    if host not in of_name:
+        raise UsageError(
+            f"the lab has no host {host!r}", f"it has: {', '.join(of_name) or 'none; verbund lab up makes one'}"
+        )
+    status = of_name[host]
+    if not status.answers:
+        raise UnreachableError(f"{host} does not answer", "verbund lab up starts it")
+    about = ask(lab, host)
+    if about.container:
+        note(f"warning: {host} is a container; kernel and devices are this machine's, so the figures do not count")
+    if not status.enrolled:
+        note(f"warning: {host} is not enrolled: this judges a bare Debian")
+    policies = [Policy(HARDENED[about.suite])] if about.suite in HARDENED else []
+    policies += [Policy(str(path)) for path in ssh_policy or []]
+    # ssh-audit first: it takes seconds, and what it may lack is known before the long scan.
+    over_the_wire = judge_ssh(status.port, policies, note=note)
+    chosen = [PROFILES[choice.value] for choice in profile or list(ProfileChoice)]
+    target = project.state / "judges" / host
+    kit, outcomes = judge_cis(lab, host, about, chosen, target, refresh=refresh, note=note)
+    judged = {name: weigh(outcome, reasons, status.host_class) for name, outcome in outcomes.items()}
+    outdated = lint(reasons_file(), outcomes, status.host_class)
+
+    missed = [name for name, outcome in outcomes.items() if outcome.share < PROFILES[name].target]
+    unstated = [finding for findings in over_the_wire.values() for finding in findings if not finding.stated]
+    figures: dict[str, Any] = {
+        "host": host,
+        "class": status.host_class,
+        "counts": "container" if about.container else "machine",
+        "rolled_out": status.enrolled,
+        "suite": about.suite,
+        "openscap-scanner": kit.scanner,
+        "ssg-debian": kit.rules,
+        "profiles": {name: _figures(name, judgement) for name, judgement in judged.items()},
+        "ssh-audit": {name: [asdict(finding) for finding in findings] for name, findings in over_the_wire.items()},
+        "outdated_reasons": [str(finding) for finding in outdated],
+    }
+    text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(target / "figures.json", text, 0o644)
+    if as_json:
+        typer.echo(text, nl=False)
+    else:
+        _show(judged, over_the_wire)
+        for finding in outdated:
+            output.print(safe(str(finding)), markup=False, soft_wrap=True)
+        note(f"openscap-scanner {kit.scanner}, ssg-debian {kit.rules}; evidence: {target}")
+    if missed or unstated or outdated or any(judgement.open for judgement in judged.values()):
+        raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _figures(name: str, judgement: Judgement) -> dict[str, Any]:
+    """The figures of one profile."""
+    from verbund.judge import PROFILES
+
+    outcome = judgement.outcome
+    return {
+        "passed": outcome.passed,
+        "failed": outcome.failed,
+        "broken": outcome.count("error", "unknown"),
+        "not_applicable": outcome.count("notapplicable"),
+        "not_checked": outcome.count("notchecked"),
+        "share": round(outcome.share, 4),
+        "target": PROFILES[name].target,
+        "on_purpose": {result.rule: reason.kind for result, reason in judgement.on_purpose},
+        "open": [result.rule for result in judgement.open],
+    }
+
+
+def _show(judged: Mapping[str, Judgement], over_the_wire: Mapping[str, tuple[SshFinding, ...]]) -> None:
+    """Print figures, then what fails, each rule once."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from verbund.cli.console import output
+    from verbund.judge import PROFILES
+
+    columns = ("profile", "passed", "failed", "on purpose", "open", "not applicable", "not checked", "share", "target")
+    table = Table(*columns)
+    for name, judgement in judged.items():
+        outcome, target = judgement.outcome, PROFILES[name].target
+        numbers = (
+            outcome.passed,
+            outcome.failed,
+            len(judgement.on_purpose),
+            len(judgement.open),
+            outcome.count("notapplicable"),
+            outcome.count("notchecked"),
+        )
+        share = Text(f"{outcome.share:.1%}", style="green" if outcome.share >= target else "red")
+        table.add_row(name, *map(str, numbers), share, f"{target:.0%}")
+    output.print(table)
+    rules: dict[str, list[str]] = {}
+    lines: dict[str, tuple[str, str]] = {}
+    for name, judgement in judged.items():
+        for result, reason in judgement.on_purpose:
+            rules.setdefault(result.rule, []).append(name)
+            lines[result.rule] = (reason.kind, result.title)
+        for result in judgement.open:
+            rules.setdefault(result.rule, []).append(name)
+            lines[result.rule] = ("open" if result.result == "fail" else result.result, result.title)
+    if rules:
+        table = Table("fails", "rule", "title", "in")
+        for rule in sorted(rules, key=lambda rule: (lines[rule][0] != "open", lines[rule][0], rule)):
+            kind, title = lines[rule]
+            everywhere = len(rules[rule]) == len(judged)
+            table.add_row(kind, Text(rule), Text(title), "all" if everywhere else ", ".join(rules[rule]))
+        output.print(table)
+    for policy, findings in over_the_wire.items():
+        output.print(Text(f"ssh-audit, {policy}: {'no difference' if not findings else 'differs in'}"), soft_wrap=True)
+        for finding in findings:
+            judgement_text = "stated by our profile" if finding.stated else "not stated by a policy file of ours"
+            beside = [method for method in finding.actual if method not in finding.expected]
+            output.print(Text(f"    {finding.field} ({judgement_text}): {', '.join(beside)}"), soft_wrap=True)
