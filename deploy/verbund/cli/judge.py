@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from verbund.judge import Judgement, SshFinding
+    from verbund.judge import Judgement, Reason, SshFinding
+
+
+BEGIN = "<!-- written by verbund judge --markdown -->"
+END = "<!-- end of what is written -->"
+"""Where the reasons stand in the page of the documentation."""
 
 
 class ProfileChoice(StrEnum):
@@ -31,7 +36,10 @@ def register(app: typer.Typer) -> None:
 
 
 def judge(
-    host: Annotated[str, typer.Argument(help="Name of a host of the lab; figures count for virtual machines.")],
+    host: Annotated[
+        str | None, typer.Argument(help="Name of a host of the lab; figures count for virtual machines.")
+    ] = None,
+    *,
     profile: Annotated[
         list[ProfileChoice] | None,
         typer.Option("--profile", "-p", help="Only by this CIS profile; may be given several times (default: all)."),
@@ -47,6 +55,10 @@ def judge(
     ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Fetch today's scanner and rules.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, progress as errors.")] = False,
+    markdown: Annotated[
+        Path | None,
+        typer.Option("--markdown", help="Instead: bring the reasons in this page up to date (docs/judges.md)."),
+    ] = None,
 ) -> None:
     """Let OpenSCAP (CIS Debian 13) and ssh-audit judge a host of the lab; print figures and what fails.
 
@@ -64,6 +76,11 @@ def judge(
         (errors if as_json else output).print(safe(text), markup=False, soft_wrap=True)
 
     reasons = load(reasons_file())
+    if markdown is not None:
+        _document(markdown, reasons)
+        return
+    if host is None:
+        raise UsageError("no host is named", "verbund judge HOST; see the hosts with: verbund lab status")
     project = Project.find()
     lab = Lab(project.state)
     of_name = {status.name: status for status in lab.status()}
@@ -116,6 +133,22 @@ def judge(
         raise typer.Exit(ExitCode.FINDINGS)
 
 
+def _document(page: Path, reasons: Sequence[Reason]) -> None:
+    """Put the reasons between the marks of the page."""
+    from verbund.errors import UsageError
+    from verbund.files import write_atomically
+    from verbund.judge import reasons_markdown
+
+    try:
+        before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    except FileNotFoundError:
+        raise UsageError(f"there is no page {page}", "the page of the documentation is docs/judges.md") from None
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise UsageError(f"{page} lacks the lines {BEGIN} and {END}", "the reasons are written between them")
+    write_atomically(page, f"{before}{begin}\n\n{reasons_markdown(reasons)}\n{end}{after}", 0o644)
+
+
 def _figures(name: str, judgement: Judgement) -> dict[str, Any]:
     """The figures of one profile."""
     from verbund.judge import PROFILES
@@ -142,8 +175,7 @@ def _show(judged: Mapping[str, Judgement], over_the_wire: Mapping[str, tuple[Ssh
     from verbund.cli.console import output
     from verbund.judge import PROFILES
 
-    columns = ("profile", "passed", "failed", "on purpose", "open", "not applicable", "not checked", "share", "target")
-    table = Table(*columns)
+    table = Table("profile", "passed", "failed", "on purpose", "open", "n/a", "unchecked", "share", "target")
     for name, judgement in judged.items():
         outcome, target = judgement.outcome, PROFILES[name].target
         numbers = (
@@ -166,13 +198,10 @@ def _show(judged: Mapping[str, Judgement], over_the_wire: Mapping[str, tuple[Ssh
         for result in judgement.open:
             rules.setdefault(result.rule, []).append(name)
             lines[result.rule] = ("open" if result.result == "fail" else result.result, result.title)
-    if rules:
-        table = Table("fails", "rule", "title", "in")
-        for rule in sorted(rules, key=lambda rule: (lines[rule][0] != "open", lines[rule][0], rule)):
-            kind, title = lines[rule]
-            everywhere = len(rules[rule]) == len(judged)
-            table.add_row(kind, Text(rule), Text(title), "all" if everywhere else ", ".join(rules[rule]))
-        output.print(table)
+    for rule in sorted(rules, key=lambda rule: (lines[rule][0] != "open", lines[rule][0], rule)):
+        kind, title = lines[rule]
+        within = "" if len(rules[rule]) == len(judged) else f" ({', '.join(rules[rule])})"
+        output.print(Text(f"{kind:12} {rule}{within}: {title}"), soft_wrap=True)
     for policy, findings in over_the_wire.items():
         output.print(Text(f"ssh-audit, {policy}: {'no difference' if not findings else 'differs in'}"), soft_wrap=True)
         for finding in findings:
