@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from verbund.judge import Judgement, Reason, SshFinding
+    from verbund.judge import Judgement, Policy, Reason, SshFinding
+    from verbund.project import Project
 
 
 BEGIN = "<!-- written by verbund judge --markdown -->"
@@ -50,7 +51,7 @@ def judge(
             "--ssh-policy",
             exists=True,
             dir_okay=False,
-            help="Let ssh-audit judge by this policy file too; what it states, ssh-audit's own policy may complain of.",
+            help="Let ssh-audit judge by this policy file too (default: its own, and that of our crypto profile).",
         ),
     ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Fetch today's scanner and rules.")] = False,
@@ -96,12 +97,13 @@ def judge(
         note(f"warning: {host} is a container; kernel and devices are this machine's, so the figures do not count")
     if not status.enrolled:
         note(f"warning: {host} is not enrolled: this judges a bare Debian")
+    target = project.state / "judges" / host
     policies = [Policy(HARDENED[about.suite])] if about.suite in HARDENED else []
-    policies += [Policy(str(path)) for path in ssh_policy or []]
+    policies += [_own_policy(project, host, target / "ssh-audit.policy")]
+    policies += [Policy(str(path), path) for path in ssh_policy or []]
     # ssh-audit first: it takes seconds, and what it may lack is known before the long scan.
     over_the_wire = judge_ssh(status.port, policies, note=note)
     chosen = [PROFILES[choice.value] for choice in profile or list(ProfileChoice)]
-    target = project.state / "judges" / host
     kit, outcomes = judge_cis(lab, host, about, chosen, target, refresh=refresh, note=note)
     judged = {name: weigh(outcome, reasons, status.host_class) for name, outcome in outcomes.items()}
     outdated = lint(reasons_file(), outcomes, status.host_class)
@@ -131,6 +133,27 @@ def judge(
         note(f"openscap-scanner {kit.scanner}, ssg-debian {kit.rules}; evidence: {target}")
     if missed or unstated or outdated or any(judgement.open for judgement in judged.values()):
         raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _own_policy(project: Project, host: str, file: Path) -> Policy:
+    """Write the policy of the crypto profile that this host's sshd follows."""
+    from verbund.baseline.crypto import chosen, read
+    from verbund.baseline.crypto_formats import render
+    from verbund.files import write_atomically
+    from verbund.intent import load
+    from verbund.intent.settings import catalogue
+    from verbund.judge import Policy
+
+    intent = load(project.inventory)
+    settings = {name: value for name, (value, _, _) in catalogue(project.roles).defaults.items()}
+    for known in intent.hosts:
+        if known.name == host:
+            settings |= intent.variables(known)
+    guideline, profile = str(settings["sshd_crypto_guideline"]), str(settings["sshd_crypto_profile"])
+    chosen(project.roles, guideline, profile)
+    policy = render("ssh-audit", read(project.roles, guideline)[0], profile, str(settings["sshd_openssh"]))
+    write_atomically(file, policy, 0o644)
+    return Policy(f"our profile {profile} of {guideline}", file, ours=True)
 
 
 def _document(page: Path, reasons: Sequence[Reason]) -> None:
@@ -205,6 +228,6 @@ def _show(judged: Mapping[str, Judgement], over_the_wire: Mapping[str, tuple[Ssh
     for policy, findings in over_the_wire.items():
         output.print(Text(f"ssh-audit, {policy}: {'no difference' if not findings else 'differs in'}"), soft_wrap=True)
         for finding in findings:
-            judgement_text = "stated by our profile" if finding.stated else "not stated by a policy file of ours"
+            judgement_text = "our profile states them" if finding.stated else "our profile does not state them"
             beside = [method for method in finding.actual if method not in finding.expected]
             output.print(Text(f"    {finding.field} ({judgement_text}): {', '.join(beside)}"), soft_wrap=True)

@@ -3,7 +3,7 @@
 
 ssh-audit's policies are closed lists that share no key exchange with TR-02102-4, so its own verdict is "failed" for
 every host that follows the BSI. What counts is the rest: whether it finds anything that our profile does not state. Our
-profile comes as a policy file; any other file in ssh-audit's format will do.
+profile is handed over as a policy file, made from the same crypto data as the host's settings.
 """
 
 from __future__ import annotations
@@ -37,10 +37,14 @@ class Policy:
     """What to judge by.
 
     Args:
-        name: name of a policy of ssh-audit, or the path of a file.
+        name: name of a policy of ssh-audit, or what a policy file is called here.
+        file: the file; None for a policy that ssh-audit brings.
+        ours: whether it is our crypto profile, against which findings of the others are weighed.
     """
 
     name: str
+    file: Path | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class SshFinding:
         field: what it is about, such as ``Key exchanges``.
         actual: what the host offers.
         expected: what the policy demands.
-        stated: whether all that the host offers there is stated by our own policies.
+        stated: whether our crypto profile states all that the host offers there.
     """
 
     field: str
@@ -98,13 +102,12 @@ def judge(
         )
     own: dict[str, frozenset[str]] = {}
     for policy in policies:
-        path = Path(policy.name)
-        if path.is_file():
-            for key, methods in listed(path.read_text(encoding="utf-8")).items():
+        if policy.file is not None and policy.ours:
+            for key, methods in listed(policy.file.read_text(encoding="utf-8")).items():
                 own[key] = own.get(key, frozenset()) | methods
     found = {}
     for policy in policies:
-        note(f"ssh-audit by {policy.name}")
+        note(f"ssh-audit by: {policy.name}")
         found[policy.name] = findings(_ask(port, policy), own)
     return found
 
@@ -131,7 +134,7 @@ def findings(answer: Mapping[str, object], own: Mapping[str, frozenset[str]]) ->
 def _ask(port: int, policy: Policy) -> dict[str, object]:
     """Run ssh-audit, again where sshd does not talk to us because an earlier run left without a login."""
     command = [sys.executable, "-m", "ssh_audit.ssh_audit", "--skip-rate-test", "-n", "-j", "-t", "20"]
-    command += ["-P", policy.name, "-p", str(port), "127.0.0.1"]
+    command += ["-P", str(policy.file or policy.name), "-p", str(port), "127.0.0.1"]
     said = ""
     for attempt in range(ATTEMPTS):
         if attempt:
