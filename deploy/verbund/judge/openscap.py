@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,18 +161,22 @@ def judge(
 
 def _keep(packed: IO[bytes], target: Path, name: str) -> Outcome:
     """Store what the scanner wrote; only the three files we know of, whatever else the host may have sent."""
-    with tarfile.open(fileobj=packed, mode="r:gz") as archive:
-        for member, place in (("./results.xml", f"{name}.results.xml"), ("./report.html", f"{name}.html")):
-            content = archive.extractfile(member)
-            if content is None:
-                raise VerbundError(f"the scan by {name} left no {member.removeprefix('./')}")
-            with (target / place).open("wb") as file:
-                shutil.copyfileobj(content, file)
-        content = archive.extractfile("./arf.xml")
-        if content is not None:
-            with gzip.open(target / f"{name}.arf.xml.gz", "wb", compresslevel=6) as file:
-                shutil.copyfileobj(content, file)
-    return read(target / f"{name}.results.xml")
+    places = {
+        "results.xml": target / f"{name}.results.xml",
+        "report.html": target / f"{name}.html",
+        "arf.xml": target / f"{name}.arf.xml.gz",
+    }
+    try:
+        with tarfile.open(fileobj=packed, mode="r:gz") as archive:
+            for member, place in places.items():
+                content = archive.extractfile(f"./{member}")
+                if content is None:
+                    raise VerbundError(f"the scan by {name} left no file {member}")
+                with gzip.open(place, "wb", compresslevel=6) if place.suffix == ".gz" else place.open("wb") as file:
+                    shutil.copyfileobj(content, file)
+    except (KeyError, tarfile.TarError, EOFError, zlib.error) as error:
+        raise VerbundError(f"the scan by {name} left no readable result: {error}") from error
+    return read(places["results.xml"])
 
 
 def _transfer(
