@@ -16,8 +16,15 @@ PROGRAMS = (
 )
 
 
+LISTED = {"auid!=unset": "auid!=-1", "-C euid!=uid": "-C uid!=euid", " -S all ": " "}
+"""How a rule may be written -> how we compare it; the kernel lists it in a form of its own."""
+
+
 def rules(text):
-    return [" ".join(line.split()) for line in text.splitlines() if re.match(r"-[aw] ", line)]
+    found = [" ".join(line.split()) for line in text.splitlines() if re.match(r"-[aw] ", line)]
+    for written, listed in LISTED.items():
+        found = [line.replace(written, listed) for line in found]
+    return found
 
 
 def loaded(host):

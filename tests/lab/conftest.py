@@ -141,8 +141,16 @@ class School:
 
     def call(self, command: list[str], timeout: float = 1800) -> Done:
         """Run a command in the project."""
+        # Nobody answers questions, and no program may leave the terminal of the tests in another mode.
         return subprocess.run(
-            command, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False, timeout=timeout
+            command,
+            cwd=self.root,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
         )
 
     def verbund(self, *arguments: str) -> Done:

@@ -182,12 +182,17 @@ class Subject:
         assert done.returncode == 0, done.stdout + done.stderr
         self.settle(expected)
 
-    def make(self, script, host_class, control):
-        """Run the script of a mutation on the host of a class."""
-        done = self.school.lab.ssh(
-            self.by_class[host_class], f"sudo -n sh -euc {shlex.quote(script)}", check=False, timeout=300
-        )
-        assert done.returncode == 0, f"{control}: {done.stdout}{done.stderr}"
+    def make(self, scripts):
+        """Run scripts of mutations, (class of the host, control, script), over one connection per host."""
+        for host_class, name in self.by_class.items():
+            text = "".join(
+                f"sh -euc {shlex.quote(script)} || {{ echo {control} failed >&2; exit 1; }}\n"
+                for wanted, control, script in scripts
+                if wanted == host_class
+            )
+            if text:
+                done = self.school.lab.ssh(name, "sudo -n sh", data=text, check=False, timeout=600)
+                assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
 
 
 @pytest.fixture(scope="module")
@@ -217,8 +222,8 @@ def test_what_is_broken_is_found_left_alone_by_a_deviation_and_repaired(broken, 
     subject = subjects(broken.driver)
     subject.prepare()
     expected = {host: set(known) for host, known in subject.known.items()}
+    subject.make([(m.host_class, m.control, m.breaks) for m in broken.mutations])
     for mutation in broken.mutations:
-        subject.make(mutation.breaks, mutation.host_class, mutation.control)
         expected[subject.by_class[mutation.host_class]] |= mutation.turns
     subject.settle(expected)
     assert subject.unmet() == expected
@@ -233,9 +238,7 @@ def test_what_is_broken_is_found_left_alone_by_a_deviation_and_repaired(broken, 
     subject.roll_out(roles, expected, "--extra-vars", json.dumps(variables))
     assert subject.unmet() == expected, "with a deviation the roles have to leave the host as it is"
 
-    for mutation in broken.mutations:
-        if mutation.restore:
-            subject.make(mutation.restore, mutation.host_class, mutation.control)
+    subject.make([(m.host_class, m.control, m.restore) for m in broken.mutations if m.restore])
     subject.roll_out(roles, subject.known)
     assert subject.unmet() == subject.known
     subject.clean = True

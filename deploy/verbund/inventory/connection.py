@@ -330,15 +330,17 @@ class Connections:
 
 
 def last_words(stderr: bytes) -> str:
-    """Why ssh gave up: its last line that says something of its own.
+    """Why ssh gave up: where a connection could not be made that line, else the last that says something of its own.
 
-    Behind a jump host the last line of all speaks of a connection to nowhere (port 65535).
+    Behind a jump host that does not answer, later lines only say that the rest of the way is missing, and the last of
+    all speaks of a connection to nowhere (port 65535).
 
     Args:
         stderr: what ssh printed, login banners included.
     """
     lines = [line.strip() for line in stderr[-2000:].decode(errors="replace").splitlines()]
-    return next((line for line in reversed(lines) if line and "port 65535" not in line), "")
+    said = [line for line in lines if line and "port 65535" not in line]
+    return next((line for line in said if line.startswith("ssh: ")), said[-1] if said else "")
 
 
 def jumps(hosts: Iterable[Host]) -> dict[str, str]:

@@ -8,7 +8,8 @@ shift 2
 excepted=" $* "
 enforced() { case $excepted in *" $1 "*) return 1 ;; esac; }
 unavailable() { ! auditctl -s > /dev/null 2>&1; }
-rules_of() { sed -n '/^-[aw] /p' | sort; }
+# The kernel lists "unset" as -1, turns comparisons around, and names all calls where a rule names none.
+rules_of() { sed -n '/^-[aw] /{s/auid!=unset/auid!=-1/; s/-C euid!=uid/-C uid!=euid/; s/ -S all / /; p}' | sort; }
 stored() { cat /etc/audit/rules.d/*.rules | rules_of; }
 generated() { rules_of < /etc/audit/audit.rules; }
 loaded() { auditctl -l | rules_of; }
