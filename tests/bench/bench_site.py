@@ -33,7 +33,7 @@ THEIRS = """\
     ssh_authorized_principals_file: /etc/ssh/auth_principals/%u
     os_auditd_enabled: false
     os_auth_pam_passwdqc_enable: false  # would be installed, and the lab has no way out
-    sysctl_unsupported_entries: "{{ sysctl_config.keys() | list }}"  # a container may not set them, ours does not either
+    sysctl_unsupported_entries: "{{ sysctl_config.keys() | list }}"  # not in a container
 """
 
 
