@@ -190,7 +190,8 @@ LOCK_TIMEOUT = 120  # seconds another run may keep the host busy
 APT_TIMEOUT = 1800  # seconds; a slow mirror is not an error
 SETTLE = (0.0, 0.5, 1.5)  # seconds to wait before each look at the running state after an activation
 DIFF_LIMIT = 200_000  # bytes; beyond that a diff helps nobody
-UNIT_DIRECTORIES = ("/etc/systemd/", "/usr/local/lib/systemd/", "/run/systemd/")
+# Not all of /etc/systemd: settings of journald and others are no units, and a reload costs seconds on a slow host.
+UNIT_DIRECTORIES = ("/etc/systemd/system/", "/usr/local/lib/systemd/system/", "/run/systemd/system/")
 MODE = re.compile(r"0[0-7]{3,4}")
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
