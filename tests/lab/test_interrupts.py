@@ -89,7 +89,9 @@ def test_a_rollout_stopped_then_killed_then_brought_to_its_end(school):
     def changed() -> bool:
         return any(event["event"] == "changed" for event in _events(school))
 
-    code, said = _stopped(school, signal.SIGINT, changed, "apply", "--limit", SERVER, "--no-verify")
+    # A guarded change that is cut off has to run out first; what is shown here are records, so without those roles.
+    roles = "packages,apt,kernel,mounts,coredump,banner,time,logging,audit,services,ssh_client"
+    code, said = _stopped(school, signal.SIGINT, changed, "apply", "--limit", SERVER, "--no-verify", "--tags", roles)
     assert code == ExitCode.INTERRUPTED, said
     assert "stopping: the tasks that are running finish first" in said
     first = runs.load("last")

@@ -177,7 +177,8 @@ def test_a_foreign_authority_is_believed_by_nobody(office):
         assert office.verbund("verify", "--limit", CLIENT).returncode == 3
         ansible = office.ansible("ansible", CLIENT, "-m", "raw", "-a", "true")
         assert ansible.returncode == 4
-        assert "Host key verification failed" in ansible.stdout + ansible.stderr
+        # It is the jump that refuses the gateway; of its words Ansible passes on only that the way ends there.
+        assert "Failed to connect to the host via ssh" in ansible.stdout + ansible.stderr
     finally:
         authority.write_text(right)
 
