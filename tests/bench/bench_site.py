@@ -36,6 +36,7 @@ THEIRS = """\
     ssh_trusted_user_ca_keys_file: /etc/ssh/verbund_user_ca.pub
     ssh_authorized_principals_file: /etc/ssh/auth_principals/%u
     os_auditd_enabled: false
+    os_ignore_users: [verbund]
     os_auth_pam_passwdqc_enable: false  # would be installed, and the lab has no way out
 """
 
@@ -48,7 +49,11 @@ def extra(collections: Path) -> str:
         for path in (role / "defaults" / "main.yml", *(role / "vars").glob("*.yml"))
         for name in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("sysctl_config", {})
     }
-    return json.dumps({"sysctl_unsupported_entries": sorted(names | {"kernel.unprivileged_bpf_disabled", "kernel.unprivileged_userns_clone"})})
+    names |= {
+        "kernel.unprivileged_bpf_disabled",
+        "kernel.unprivileged_userns_clone",
+    }
+    return json.dumps({"sysctl_unsupported_entries": sorted(names)})
 
 
 def timed(argv: list[str], environment: dict[str, str]) -> tuple[float, str]:

@@ -40,7 +40,8 @@ WORKSHOP = ROOT / ".verbund" / "lab-tests"
 PARTS = ("deploy", "inventory", "playbooks", "plugins", "roles", "templates", "tests", "ansible.cfg", "pyproject.toml")
 GATEWAY, SERVER, CLIENT = "gse-gw1", "gse-srv1", "gse-r101-pc01"
 # What the sample leaves out, so that no control is without a host it is for.
-SETTINGS = {GATEWAY: "mounts_hide_processes: true\n"}
+PLAIN_GATEWAY = "gateways: [{name: gw1, number: 1}]"
+SET_GATEWAY = "gateways: [{name: gw1, number: 1, settings: {mounts_hide_processes: true}}]"
 State = Literal["bare", "enrolled", "rolled-out"]
 Done = subprocess.CompletedProcess[str]
 
@@ -68,10 +69,10 @@ class School:
                 shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(ROOT / part, root / part)
-        for name, settings in SETTINGS.items():
-            own = root / "inventory" / "host_vars" / f"{name}.yml"
-            own.parent.mkdir(exist_ok=True)
-            own.write_text(settings, encoding="utf-8")
+        site = root / "inventory" / "erkrath" / "sites" / "grundschule.yml"
+        text = site.read_text(encoding="utf-8")
+        assert PLAIN_GATEWAY in text, "the sample data changed"
+        site.write_text(text.replace(PLAIN_GATEWAY, SET_GATEWAY), encoding="utf-8")
         self.driver = driver
         self.state = root / ".verbund"
         self.lab = Lab(self.state)

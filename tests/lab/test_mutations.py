@@ -226,7 +226,7 @@ def test_what_is_broken_is_found_left_alone_by_a_deviation_and_repaired(broken, 
     for mutation in broken.mutations:
         expected[subject.by_class[mutation.host_class]] |= mutation.turns
     subject.settle(expected)
-    assert subject.unmet() == expected
+    assert differences(subject.unmet(), expected) == {}
 
     roles = {mutation.role for mutation in broken.mutations}
     # Each host has a deviation for what is broken on it, and no other.
@@ -236,13 +236,23 @@ def test_what_is_broken_is_found_left_alone_by_a_deviation_and_repaired(broken, 
     }
     variables = {"excepted": excepted, "verbund_excepted_controls": "{{ excepted[inventory_hostname] }}"}
     subject.roll_out(roles, expected, "--extra-vars", json.dumps(variables))
-    assert subject.unmet() == expected, "with a deviation the roles have to leave the host as it is"
+    found = differences(subject.unmet(), expected)
+    assert found == {}, "with a deviation the roles have to leave the host as it is"
 
     subject.make([(m.host_class, m.control, m.restore) for m in broken.mutations if m.restore])
     subject.roll_out(roles, subject.known)
-    assert subject.unmet() == subject.known
+    assert differences(subject.unmet(), subject.known) == {}
     subject.clean = True
     table += [(mutation, broken.driver, subject.by_class[mutation.host_class]) for mutation in broken.mutations]
+
+
+def differences(found, expected):
+    """Host -> what is not met although it should be, and what is met although it was broken."""
+    return {
+        host: {"too many": sorted(found[host] - expected[host]), "missed": sorted(expected[host] - found[host])}
+        for host in expected
+        if found[host] != expected[host]
+    }
 
 
 def page(rows) -> str:
