@@ -50,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mutations", "which mutations are made (tests/lab/mutations/README.md)")
     group.addoption("--mutations", choices=["rounds", "each"], default="rounds", help="several at once, or one by one")
     group.addoption("--mutated", action="append", default=[], metavar="ROLE|CONTROL", help="only these")
+    group.addoption("--mutate-machine", action="store_true", help="also on the virtual machine, which takes long")
     group.addoption("--mutation-table", metavar="FILE", help="write what was seen as a page of the documentation")
 
 

@@ -129,6 +129,8 @@ def pytest_generate_tests(metafunc):
         return
     wanted = set(metafunc.config.getoption("--mutated"))
     chosen = [m for m in mutations() if not wanted or {m.role, m.control} & wanted]
+    if not metafunc.config.getoption("--mutate-machine"):
+        chosen = [m for m in chosen if not m.kernel]
     made = rounds(chosen, single=metafunc.config.getoption("--mutations") == "each")
     names = [
         f"{r.driver}-{r.mutations[0].control if len(r.mutations) == 1 else number}" for number, r in enumerate(made)
