@@ -50,9 +50,13 @@ def _stopped(school, number: int, when: Callable[[], object], *arguments: str) -
     return child.returncode, said
 
 
-def _events(school) -> list[dict]:
-    """What the newest run's playbook has said so far."""
-    files = sorted((school.state / "runs").glob("*/*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
+def _event_files(school) -> set[Path]:
+    return set((school.state / "runs").glob("*/*.jsonl"))
+
+
+def _events(school, before: set[Path]) -> list[dict]:
+    """What the newest run's playbook has said so far; not one of those that were there before."""
+    files = sorted(_event_files(school) - before, key=lambda path: path.stat().st_mtime_ns)
     lines = files[-1].read_text().splitlines() if files else []
     return [json.loads(line) for line in lines if line.endswith("}")]
 
@@ -85,9 +89,10 @@ def _gone(school) -> bool:
 
 def test_a_rollout_stopped_then_killed_then_brought_to_its_end(school):
     runs = Runs(school.state / "runs")
+    before = _event_files(school)
 
     def changed() -> bool:
-        return any(event["event"] == "changed" for event in _events(school))
+        return any(event["event"] == "changed" for event in _events(school, before))
 
     # A guarded change that is cut off has to run out first; what is shown here are records, so without those roles.
     roles = "packages,apt,kernel,mounts,coredump,banner,time,logging,audit,services,ssh_client"
@@ -98,14 +103,17 @@ def test_a_rollout_stopped_then_killed_then_brought_to_its_end(school):
     assert f"interrupted; go on with the hosts that are left: verbund apply --resume {first.id}" in said
     assert first.status is RunStatus.INTERRUPTED
     # The task that was running has ended and said so; none began after it.
-    kinds = [event["event"] for event in _events(school)]
+    kinds = [event["event"] for event in _events(school, before)]
     assert kinds[-1] in {"ok", "changed", "skipped"}
     assert _gone(school), _at_work(school)
 
     begun = len(kinds)
 
     def under_way() -> bool:
-        return len(_events(school)) != begun and sum(event["event"] == "task" for event in _events(school)) >= 3
+        return (
+            len(_events(school, before)) != begun
+            and sum(event["event"] == "task" for event in _events(school, before)) >= 3
+        )
 
     code, _ = _stopped(school, signal.SIGKILL, under_way, "apply", "--resume", "last")
     assert code == -signal.SIGKILL
