@@ -260,6 +260,7 @@ def differences(found, expected):
 def page(rows) -> str:
     """The table of what was seen."""
     lines = [
+        "<!-- SPDX-License-Identifier: EUPL-1.2 -->",
         "# Every control proven both ways",
         "",
         "Written by `pytest tests/lab/test_mutations.py --mutation-table docs/mutations.md`. Each row was one setting",
