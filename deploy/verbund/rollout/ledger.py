@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,14 +107,18 @@ class Ledger:
         return found if isinstance(found, dict) else {}
 
     def _variables(self, hosts: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        done = subprocess.run(
-            [sys.executable, "-m", "ansible", "inventory", "--list", "--limit", ",".join(hosts)],
-            cwd=self.root,
-            env={**os.environ, "ANSIBLE_CONFIG": str(self.root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        # A file, because the names of a whole fleet are longer than a single argument may be.
+        with tempfile.NamedTemporaryFile("w", suffix=".hosts", encoding="utf-8") as limit:
+            limit.write("".join(f"{host}\n" for host in hosts))
+            limit.flush()
+            done = subprocess.run(
+                [sys.executable, "-m", "ansible", "inventory", "--list", "--limit", f"@{limit.name}"],
+                cwd=self.root,
+                env={**os.environ, "ANSIBLE_CONFIG": str(self.root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         if done.returncode:
             raise VerbundError(
                 f"Ansible cannot read the inventory: {done.stderr.strip()[-600:]}",
