@@ -108,8 +108,6 @@ class Fleet:
         self.stored = 0
 
     def __enter__(self) -> Fleet:
-        for target in self._targets:
-            self._pool.submit(self._visit, Visit(target))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -123,6 +121,10 @@ class Fleet:
         Raises:
             Exception: a defect in fetching itself.
         """
+        # Begun here and not on entering: an interrupt during __enter__ would skip __exit__, and the sessions, never
+        # told to end, would keep the process alive for ever.
+        for target in self._targets:
+            self._pool.submit(self._visit, Visit(target))
         while True:
             # A wait without end could not be interrupted by Ctrl-C.
             with contextlib.suppress(queue.Empty):

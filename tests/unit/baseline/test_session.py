@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verbund.baseline.bundle import Answer
+from verbund.baseline.fleet import Fleet
+from verbund.baseline.plan import Plan
 from verbund.baseline.session import Cancelled, Limits, Session, _agent, _Stream, command_line
 from verbund.baseline.target import Target
 from verbund.errors import UnreachableError, UsageError
+from verbund.pki.seal import EvidenceKey
 
 LIMITS = Limits(
     connect_seconds=0.5, command_seconds=2, grace_seconds=4, host_seconds=40, stdout_bytes=4096, stderr_bytes=1024
@@ -164,6 +168,23 @@ FAKES = {
     "sudo": ("echo 'sudo: a password is required' >&2; exit 1", "sudo without a password"),
     "no frames": ("read m; echo; echo hello; sleep 1", "the connection ended"),
 }
+
+
+def test_an_interrupt_while_visits_begin_ends_them(local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    submit = ThreadPoolExecutor.submit
+
+    def interrupted(pool, *arguments):
+        submit(pool, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    plans = {"server": Plan(release="1", host_class="server", commands=("echo fine",))}
+    with (
+        pytest.raises(KeyboardInterrupt),
+        Fleet([local()], plans, tmp_path, EvidenceKey.ensure(tmp_path / "keys"), 1, LIMITS) as fleet,
+    ):
+        next(fleet.arrivals())
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("verify")]
 
 
 @pytest.fixture(name="fake_ssh")
