@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verbund.intent import Host, Intent
+    from verbund.intent import Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,12 @@ class Target:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
-def targets_from_intent(
-    intent: Intent, hosts: Iterable[Host], connections: Mapping[str, Mapping[str, Any]]
-) -> list[Target]:
+def targets_of(hosts: Iterable[Host], variables: Mapping[str, Mapping[str, Any]]) -> list[Target]:
     """Hosts of the intent as targets.
 
     Args:
-        intent: the loaded intent.
-        hosts: which of its hosts.
-        connections: host -> what holds instead of the intent's variables: how Ansible reaches it, what a lab changes.
+        hosts: hosts of the intent.
+        variables: host name -> what roles and Ansible know of it (``inventory.variables.effective``).
     """
     return [
         Target(
@@ -51,7 +48,7 @@ def targets_from_intent(
             room=host.room,
             zone=host.zone,
             address=host.address,
-            variables={**intent.variables(host), **connections.get(host.name, {})},
+            variables=variables[host.name],
         )
         for host in hosts
     ]

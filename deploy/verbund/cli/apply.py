@@ -259,10 +259,11 @@ def verified(
     """
     from datetime import UTC, datetime
 
-    from verbund.baseline.target import targets_from_intent
+    from verbund.baseline.target import targets_of
     from verbund.baseline.verify import Verification, counts, store
     from verbund.errors import Interrupted
     from verbund.inventory.connection import Connections
+    from verbund.inventory.variables import effective
 
     def told(step: Step) -> None:
         found = ", ".join(f"{number} {verdict.value}" for verdict, number in sorted(counts(step.result).items()))
@@ -271,7 +272,7 @@ def verified(
     today = datetime.now(UTC).astimezone().date()
     verification = Verification(
         root=project.root,
-        targets=targets_from_intent(intent, hosts, Connections.load(project.state).variables(intent, hosts)),
+        targets=targets_of(hosts, effective(project.root, intent, hosts, Connections.load(project.state))),
         release=intent.standard.release,
         deviations={host.name: intent.deviations_for(host, today) for host in hosts},
         state=project.state,

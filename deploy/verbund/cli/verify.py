@@ -53,18 +53,19 @@ def verify(
     import sys
     from datetime import UTC, datetime
 
-    from verbund.baseline.target import targets_from_intent
+    from verbund.baseline.target import targets_of
     from verbund.baseline.verify import Verification, exit_code, store
     from verbund.cli.console import output
     from verbund.intent import load
     from verbund.inventory.connection import Connections
+    from verbund.inventory.variables import effective
     from verbund.project import Project
 
     project = Project.find()
     intent = load(project.inventory)
     connections = Connections.load(project.state)
     hosts = intent.select(limit, {"lab": connections.lab})
-    targets = targets_from_intent(intent, hosts, connections.variables(intent, hosts))
+    targets = targets_of(hosts, effective(project.root, intent, hosts, connections))
     today = datetime.now(UTC).date()
     verification = Verification(
         root=project.root,

@@ -11,11 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +19,8 @@ from typing import Any
 
 import yaml
 
-from verbund.errors import VerbundError
 from verbund.files import write_atomically
+from verbund.inventory.variables import as_ansible_sees
 
 _WORD = re.compile(r"VB-[A-Z]+-[0-9]+|[A-Za-z_][A-Za-z0-9_]*")
 _EXCEPTED = "verbund_excepted_controls"
@@ -61,7 +57,7 @@ class Ledger:
         Raises:
             VerbundError: Ansible cannot read the inventory.
         """
-        variables = self._variables(hosts)
+        variables = as_ansible_sees(self.root, hosts)
         roles = {name: _role(self.root, name) for name in self.roles()}
         self._wanted |= {
             host: {name: _fingerprint(name, role, variables.get(host, {})) for name, role in roles.items()}
@@ -105,27 +101,6 @@ class Ledger:
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
-
-    def _variables(self, hosts: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        # A file, because the names of a whole fleet are longer than a single argument may be.
-        with tempfile.NamedTemporaryFile("w", suffix=".hosts", encoding="utf-8") as limit:
-            limit.write("".join(f"{host}\n" for host in hosts))
-            limit.flush()
-            done = subprocess.run(
-                [sys.executable, "-m", "ansible", "inventory", "--list", "--limit", f"@{limit.name}"],
-                cwd=self.root,
-                env={**os.environ, "ANSIBLE_CONFIG": str(self.root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        if done.returncode:
-            raise VerbundError(
-                f"Ansible cannot read the inventory: {done.stderr.strip()[-600:]}",
-                "look with: ansible-inventory --list",
-            )
-        found: dict[str, dict[str, Any]] = json.loads(done.stdout).get("_meta", {}).get("hostvars", {})
-        return found
 
 
 def _role(root: Path, name: str) -> _Role:

@@ -24,7 +24,7 @@ from verbund.baseline.lifetime import as_of
 from verbund.baseline.plan import Plan
 from verbund.baseline.results import HostResult, Results, Verdict
 from verbund.baseline.session import Limits
-from verbund.baseline.target import Target, targets_from_intent
+from verbund.baseline.target import Target, targets_of
 from verbund.baseline.verify import exit_code, store
 from verbund.errors import ExitCode, InputError, Interrupted, UsageError
 from verbund.pki.seal import EvidenceKey
@@ -487,7 +487,7 @@ def test_nothing_to_verify_is_an_error(tiny):
         verification.run()
 
 
-def test_targets_come_from_the_intent_and_the_lab(tmp_path):
+def test_targets_are_hosts_with_the_variables_they_are_given():
     @dataclass
     class Host:
         name: str
@@ -499,14 +499,10 @@ def test_targets_come_from_the_intent_and_the_lab(tmp_path):
         zone: str = "servers"
         address: str = "10.0.0.1"
 
-    class View:
-        def variables(self, host):
-            return {"ansible_host": host.address, "sshd_port": 1}
-
-    lab = {"a": {"ansible_host": "127.0.0.1", "ansible_port": 4}}
-    a, b = targets_from_intent(View(), [Host("a"), Host("b")], lab)
-    assert a.variables == {"ansible_host": "127.0.0.1", "ansible_port": 4, "sshd_port": 1}
-    assert b.variables == {"ansible_host": "10.0.0.1", "sshd_port": 1}
+    variables = {"a": {"ansible_host": "127.0.0.1", "ansible_port": 4}, "b": {"sshd_port": 1}}
+    a, b = targets_of([Host("a"), Host("b")], variables)
+    assert a.variables == variables["a"]
+    assert (b.name, b.host_class, b.address, b.variables) == ("b", "server", "10.0.0.1", {"sshd_port": 1})
 
 
 def test_the_same_checks_run_with_plain_pytest(tiny):
