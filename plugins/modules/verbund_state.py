@@ -698,31 +698,39 @@ def plan_units(units: list[dict], have: list[dict[str, str]]) -> UnitPlan:
     return plan
 
 
+DAEMON_RELOAD = ["systemctl", "daemon-reload"]
 UNIT_ORDER = ("unmask", "disable", "stop", "mask", "enable", "start")
 
 
-def apply_units(plan: UnitPlan) -> None:
+def apply_units(plan: UnitPlan, *, unread: bool) -> bool:
     """Run the planned verbs.
+
+    Args:
+        plan: the verbs.
+        unread: unit files changed that systemd has not read again yet.
+
+    Returns:
+        Whether systemd has read its unit files again.
 
     Raises:
         StateError: systemctl failed.
     """
-    links_changed = False
     for verb in UNIT_ORDER:
         names = plan.verbs.get(verb)
-        if verb == "start" and links_changed:
-            # Once for all links instead of once per verb: a reload costs a slow host seconds.
-            run(["systemctl", "daemon-reload"])
+        if verb == "start" and unread:
+            # Once for all files and links instead of once for each: a reload costs a slow host seconds.
+            run(DAEMON_RELOAD)
         if not names:
             continue
         on_links = verb in {"unmask", "disable", "mask", "enable"}
-        links_changed = links_changed or on_links
+        unread = unread or on_links
         status, output = run(["systemctl", verb, *(["--no-reload"] if on_links else []), "--", *names])
         if status:
             raise StateError(
                 f"systemctl {verb} {' '.join(names)} failed:\n{_tail(output)}\n"
                 f"See 'systemctl status {names[0]}' and 'journalctl -u {names[0]}' on the host."
             )
+    return unread
 
 
 # --- undo and guard -------------------------------------------------------------------------------------------------
@@ -1033,12 +1041,13 @@ class State:
             for change in changes:
                 apply_change(change)
             self._run_all(self.params["validate"], "The new configuration is not valid")
-            if units.reload_needed or any(c.path.startswith(UNIT_DIRECTORIES) for c in changes):
-                run(["systemctl", "daemon-reload"])
-            units = self._units_after_files(units, undo)
-            apply_units(units)
+            reloaded = apply_units(units, unread=units.reload_needed or undo.touches_units)
+            if undo.touches_units:
+                self._units_after_files(units, undo)
             if activate:
-                self._run_all(self.params["activate"], "The new configuration could not be activated")
+                # A reload that has just been made need not be made again.
+                commands = [c for c in self.params["activate"] if not (reloaded and c == DAEMON_RELOAD)]
+                self._run_all(commands, "The new configuration could not be activated")
                 self._verify()
             undo.refuse_if_fired()
         except (StateError, OSError) as error:
@@ -1057,19 +1066,20 @@ class State:
         else:
             undo.forget()
 
-    def _units_after_files(self, units: UnitPlan, undo: Undo) -> UnitPlan:
-        """Plan the units again: our own files may have changed what can be enabled (an [Install] section, an alias)."""
-        if not undo.touches_units:
-            return units
+    def _units_after_files(self, done: UnitPlan, undo: Undo) -> None:
+        """Look again: our own files may have changed what can be enabled (an [Install] section, an alias)."""
         wanted = self.params["units"]
-        again = plan_units(wanted, read_units([unit["name"] for unit in wanted]))
-        if again.verbs != units.verbs:
-            for verb in UNIT_ORDER:
-                new = [name for name in again.verbs.get(verb, []) if name not in units.verbs.get(verb, [])]
-                self.actions += [f"{verb} {name}" for name in new]
-                self.diff += [{"prepared": f"+{verb} {name}\n"} for name in new]
-            undo.write_scripts(again)
-        return again
+        more = plan_units(wanted, read_units([unit["name"] for unit in wanted]))
+        if not more.verbs:
+            return
+        for verb in UNIT_ORDER:
+            self.actions += [f"{verb} {name}" for name in more.verbs.get(verb, [])]
+            self.diff += [{"prepared": f"+{verb} {name}\n"} for name in more.verbs.get(verb, [])]
+        done.verbs |= more.verbs
+        done.undo_before_files[:0] = more.undo_before_files
+        done.undo_after_files += more.undo_after_files
+        undo.write_scripts(done)
+        apply_units(more, unread=False)
 
     def _run_all(self, commands: list[list[str]], what: str) -> None:
         for command in commands:
@@ -1093,9 +1103,11 @@ class State:
 
 
 def _short(command: list[str]) -> str:
-    """A command for people; a shell script is named by the comment in its first line."""
-    if command[:2] == ["sh", "-c"] and len(command) > 2 and command[2].startswith("# "):
-        return command[2].splitlines()[0][2:]
+    """A command for people; a shell script is named by the comment it begins with."""
+    if command[:2] == ["sh", "-c"] and len(command) > 2:
+        first = next((line for line in command[2].splitlines() if not line.startswith("# SPDX-")), "")
+        if first.startswith("# "):
+            return first[2:]
     text = shlex.join(command)
     return text if len(text) <= 160 else f"{text[:157]}..."
 

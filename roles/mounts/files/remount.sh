@@ -3,7 +3,6 @@
 # files stay as they are. Exit 1 if the kernel refuses.
 service=$1
 shift
-systemctl daemon-reload || exit 1
 for pair in "$@"; do
     directory=${pair%%=*}
     directory=${directory#-}

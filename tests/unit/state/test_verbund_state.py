@@ -299,6 +299,51 @@ def test_a_failing_unit_puts_files_and_units_back(bench):
     assert verbs[-3:] == ["stop", "disable", "daemon-reload"]
 
 
+SYSTEMD = """case "$1" in
+show)
+  load=not-found file= active=inactive
+  [ ! -e {state}/daemon-reload ] || load=loaded
+  [ ! -e {state}/{known} ] || file=disabled
+  [ ! -e {state}/enable ] || file=enabled
+  [ ! -e {state}/start ] || active=active
+  printf "Id=n.service\\nLoadState=$load\\nActiveState=$active\\nUnitFileState=$file\\n" ;;
+*) touch {state}/$1 ;;
+esac"""
+
+
+def test_one_reload_serves_unit_files_links_and_activation(bench, monkeypatch):
+    monkeypatch.setattr(vs, "UNIT_DIRECTORIES", (str(bench.root),))
+    bench.tool("systemctl", SYSTEMD.format(state=bench.root.parent, known="daemon-reload"))
+    wanted = {
+        "files": [bench.file("n.service", "[Install]\n")],
+        "units": [{"name": "n.service", "enabled": True, "state": "started", "masked": None}],
+        "activate": [["systemctl", "daemon-reload"], ["systemctl", "kick"]],
+    }
+    bench.converge(**wanted)
+    verbs = [call.split()[1] for call in bench.calls()]
+    assert [verb for verb in verbs if verb != "show"] == ["enable", "daemon-reload", "start", "kick"]
+    assert not bench.converge(**wanted).changed
+
+
+def test_a_unit_that_only_our_file_made_known_is_enabled_after_the_reload(bench, monkeypatch):
+    monkeypatch.setattr(vs, "UNIT_DIRECTORIES", (str(bench.root),))
+    static = SYSTEMD.replace("file= ", "file=static ")
+    bench.tool("systemctl", static.format(state=bench.root.parent, known="daemon-reload"))
+    done = bench.converge(
+        files=[bench.file("n.service", "[Install]\n")],
+        units=[{"name": "n.service", "enabled": True, "state": None, "masked": None}],
+        activate=[["systemctl", "kick"]],
+    )
+    verbs = [call.split()[1] for call in bench.calls()]
+    assert [verb for verb in verbs if verb != "show"] == ["daemon-reload", "enable", "daemon-reload", "kick"]
+    assert "enable n.service" in done.actions
+
+
+def test_a_reload_that_nothing_else_made_is_made_by_the_activation(bench):
+    bench.converge(files=[bench.file("x", "x\n")], activate=[["systemctl", "daemon-reload"]])
+    assert bench.calls() == ["systemctl daemon-reload"]
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     before=st.dictionaries(
@@ -372,7 +417,7 @@ def test_activation_without_effect_is_a_failure(bench):
     with pytest.raises(vs.StateError, match="still is not the declared one: 'the daemon has the file'"):
         bench.converge(
             files=[bench.file("x", "x\n")],
-            effective=[["sh", "-c", "# the daemon has the file\nexit 1"]],
+            effective=[["sh", "-c", "# SPDX-License-Identifier: X\n# the daemon has the file\nexit 1"]],
             activate=[["true"]],
         )
     assert bench.snapshot() == {}
