@@ -94,9 +94,15 @@ def openssl_commands(tls: Tls) -> list[tuple[str, str]]:
 
 
 def gnutls_priority(tls: Tls) -> str:
-    """Priority string of GnuTLS that allows nothing but the profile (GnuTLS manual, "Priority strings")."""
+    """Priority string of GnuTLS that allows nothing but the profile (GnuTLS manual, "Priority strings").
+
+    GnuTLS has one list of ciphers for all versions. One that the profile has in TLS 1.3 only would bring suites of
+    TLS 1.2 that the profile does not have, so it is left out.
+    """
     words = [f"+VERS-{version.name.replace('TLSv', 'TLS')}" for version in tls.versions]
-    suites = [word for suite in (*tls.suites_1_3, *tls.suites_1_2) for word in suite.gnutls]
+    older = {word for suite in tls.suites_1_2 for word in suite.gnutls}
+    newer = [suite for suite in tls.suites_1_3 if older.issuperset(suite.gnutls)]
+    suites = [word for suite in (*newer, *tls.suites_1_2) for word in suite.gnutls]
     others = [word for method in (*tls.groups, *tls.signatures) for word in method.gnutls]
     found = dict.fromkeys([*words, "+CTYPE-X509", "+COMP-NULL", "+AEAD", *(f"+{word}" for word in (*suites, *others))])
     return ":".join(["NONE", *found])
@@ -114,28 +120,39 @@ def _rsyslog_gtls(profile: Profile, openssh: str) -> str:
 
 
 def _openssl(profile: Profile, openssh: str) -> str:
+    """For OPENSSL_CONF, see config(5ossl). Without diagnostics a mistake would mean no restriction, in silence."""
     del openssh
     commands = "".join(f"{name} = {value}\n" for name, value in openssl_commands(profile.tls))
     return (
-        "openssl_conf = verbund\n\n[verbund]\nssl_conf = verbund_ssl\n\n"
+        "config_diagnostics = 1\nopenssl_conf = verbund\n\n[verbund]\nssl_conf = verbund_ssl\n\n"
         f"[verbund_ssl]\nsystem_default = verbund_tls\n\n[verbund_tls]\n{commands}"
     )
 
 
 def _nginx(profile: Profile, openssh: str) -> str:
+    """For the section ``http``. DHE in TLS 1.2 needs a file with the group; without one nginx has no suite with DHE."""
     del openssh
     command = dict(openssl_commands(profile.tls))
+    parameters = ""
+    if any(suite.openssl.startswith("DHE-") for suite in profile.tls.suites_1_2):
+        group = next(group.name for group in profile.tls.groups if group.name.startswith("ffdhe"))
+        path = f"/etc/nginx/{group}.pem"
+        parameters = (
+            f"# openssl genpkey -genparam -algorithm DH -pkeyopt group:{group} -out {path}\nssl_dhparam {path};\n"
+        )
     return (
         f"ssl_protocols {_names(reversed(profile.tls.versions), ' ')};\n"
         f"ssl_ciphers {command['CipherString']};\n"
         f"ssl_conf_command Ciphersuites {command['Ciphersuites']};\n"
         f"ssl_conf_command SignatureAlgorithms {command['SignatureAlgorithms']};\n"
         f"ssl_ecdh_curve {command['Groups']};\n"
+        f"{parameters}"
         "ssl_prefer_server_ciphers on;\n"
     )
 
 
 def _apache(profile: Profile, openssh: str) -> str:
+    """For a server. DHE in TLS 1.2 is with a group of RFC 3526 as long as the RSA key, which has to be 3072 bits."""
     del openssh
     command = dict(openssl_commands(profile.tls))
     versions = " ".join(f"+{version.name}" for version in reversed(profile.tls.versions))
@@ -151,24 +168,24 @@ def _apache(profile: Profile, openssh: str) -> str:
 
 
 def _ipsec(profile: Profile, openssh: str) -> str:
-    """For strongSwan, see swanctl.conf(5). Renewal begins early enough that the hard end lies within the lifetimes."""
+    """For strongSwan, see swanctl.conf(5). Renewal begins early enough that the hard end lies within the lifetimes.
+
+    Two sections to inherit from, and no connection: one without addresses and authentication would be open to all.
+    """
     del openssh
     ipsec = profile.ipsec
     encryption, groups = _names(ipsec.encryption, "-"), _names(ipsec.groups, "-")
-    return f"""connections {{
-  verbund-defaults {{
-    version = 2
-    proposals = {encryption}-{_names(ipsec.prf, "-")}-{groups}
-    rekey_time = {ipsec.ike_hours - 4}h
-    over_time = 4h
-    children {{
-      verbund-defaults {{
-        esp_proposals = {encryption}-{groups}
-        rekey_time = {ipsec.child_hours - 1}h
-        life_time = {ipsec.child_hours}h
-      }}
-    }}
-  }}
+    return f"""# connections {{ NAME : verbund-ike {{ ... children {{ NAME : verbund-esp {{ ... }} }} }} }}
+verbund-ike {{
+  version = 2
+  proposals = {encryption}-{_names(ipsec.prf, "-")}-{groups}
+  rekey_time = {ipsec.ike_hours - 4}h
+  over_time = 4h
+}}
+verbund-esp {{
+  esp_proposals = {encryption}-{groups}
+  rekey_time = {ipsec.child_hours - 1}h
+  life_time = {ipsec.child_hours}h
 }}
 """
 

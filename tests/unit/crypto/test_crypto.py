@@ -204,6 +204,7 @@ def test_gnutls_understands_the_priorities(guideline, profile):
 
     text = gnutls_priority(guideline.profiles[profile].tls)
     assert accepted(text)
+    assert "CCM" not in text  # it would bring suites of TLS 1.2 that are not in the profile
     assert not accepted(f"{text}:+AES-999-GCM")
 
 
@@ -223,6 +224,7 @@ def test_ipsec_is_ikev2_within_the_lifetimes(guideline, profile):
     lines = [line.strip().partition(" = ") for line in text.splitlines() if " = " in line]
     hours = [int(value.removesuffix("h")) for key, _, value in lines if key.endswith("_time")]
     assert ("version", " = ", "2") in lines
+    assert not re.search(r"^connections", text, re.MULTILINE)
     assert (hours[0] + hours[1], hours[3]) == (ipsec.ike_hours, ipsec.child_hours)
     assert hours[2] < hours[3]
     (proposal,) = [value for key, _, value in lines if key == "proposals"]
