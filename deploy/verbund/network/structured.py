@@ -431,6 +431,14 @@ class DeviceConfig(Record):
         """The untagged VLAN of a trunk."""
         return link.native if link.native is not None else self.parking
 
+    def passing(self, link: Link) -> frozenset[int]:
+        """All VLANs that pass a link; the parking VLAN of a trunk does not, so untagged frames end there."""
+        if link.mode == "trunk":
+            return link.tagged | ({link.native} if link.native not in {None, self.parking} else set())
+        if link.mode == "parked":
+            return frozenset({self.parking})
+        return frozenset({link.access, link.voice} - {None})  # type: ignore[arg-type]
+
 
 def _vlans_named(link: Port | PortChannel) -> set[int]:
     named = {link.access, link.voice, link.native, *link.tagged}
