@@ -263,9 +263,9 @@ class Link(Record):
         }
         if given := [key for key, value in others[self.mode].items() if value]:
             raise _wrong(f"a port of mode {self.mode} has no {' and no '.join(given)}")
-        if self.mode == "access" and self.access is None:
+        if self.mode == "access" and self.access is None and not getattr(self, "channel", None):
             raise _wrong("a port of mode access needs access: VLAN")
-        if self.mode == "access" and self.access == self.voice:
+        if self.access is not None and self.access == self.voice:
             raise _wrong(f"VLAN {self.access} cannot be untagged and the telephone's at once")
         if self.mode == "trunk" and self.native in self.tagged:
             raise _wrong(f"VLAN {self.native} cannot be native and tagged at once")
@@ -291,7 +291,7 @@ class Port(Link):
     )
     enabled: bool = Field(default=True, description="administratively up; parked ports never are")
     channel: Annotated[int, Field(ge=1, le=64)] | None = Field(
-        default=None, description="member of this port channel, which then owns mode and VLANs"
+        default=None, description="member of this port channel, which has mode, VLANs and guards for it"
     )
     dot1x: Dot1x | None = None
     storm_percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
@@ -310,6 +310,8 @@ class Port(Link):
 
     @model_validator(mode="after")
     def _port_fits(self) -> Port:
+        if self.channel and (self.mode != "access" or self.access or self.voice):
+            raise _wrong(f"a member of channel {self.channel} has no mode and no VLANs of its own: the channel has them")
         if self.mode == "parked" and self.enabled:
             raise _wrong("a parked port cannot be enabled")
         if self.dot1x and self.mode != "access":
