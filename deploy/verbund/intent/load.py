@@ -105,7 +105,9 @@ def device_types() -> dict[str, DeviceType]:
 @lru_cache(maxsize=256)
 def _plain_type(platform: PlatformName, ports: int) -> DeviceType:
     return DeviceType(
-        title=f"{platform}, {ports} ports", platform=platform, groups=[PortGroup(name=_PORT_NAMES[platform], count=ports)]
+        title=f"{platform}, {ports} ports",
+        platform=platform,
+        groups=[PortGroup(name=_PORT_NAMES[platform], count=ports)],
     )
 
 
@@ -729,6 +731,7 @@ class _Placing:
         self._cabinets()
         self._switches()
         self._links()
+        self._server_ports()
         self._rooms()
         names = {host.name for host in self.hosts}
         self._unique_macs()
@@ -981,7 +984,9 @@ class _Placing:
         for index, cabinet in enumerate(self.site.cabinets):
             loc: Loc = ("cabinets", index)
             if cabinet.name in names:
-                self._at((*loc, "name"), f"cabinet '{cabinet.name}' stands twice", "every cabinet has a name of its own")
+                self._at(
+                    (*loc, "name"), f"cabinet '{cabinet.name}' stands twice", "every cabinet has a name of its own"
+                )
             names.add(cabinet.name)
             if cabinet.room is not None and cabinet.room not in rooms:
                 self._unknown((*loc, "room"), "room", cabinet.room, rooms)
@@ -1049,58 +1054,77 @@ class _Placing:
 
     def _links(self) -> None:
         """Both ends of every cable: they exist, are as wide as each other, and serve nothing else."""
-        gateways = {gateway.name for gateway in self.site.gateways}
         declared = {switch.name for switch in self.site.switches}
         for index, link in enumerate(self.site.links):
-            widths = []
-            names = []
-            for side, end in (("from", link.first), ("to", link.to)):
-                place: Loc = ("links", index, side)
-                name, ports = _parts(end)
-                names.append(name)
-                if name in gateways:
-                    if ports:
-                        self._at(place, f"a gateway has no numbered ports ('{end}')", f"write: {side}: {name}")
-                    continue
-                if name not in declared:
-                    self._unknown(place, "switch or gateway", name, declared | gateways)
-                    continue
-                if not ports or not ports.start:
-                    self._at(place, f"'{end}' names no port", f"write the port: {name}/1")
-                    continue
-                if len(ports) > _MAX_MEMBERS:
-                    self._at(
-                        place, f"'{end}' has {len(ports)} ports, a port channel has at most {_MAX_MEMBERS}", "write two"
-                    )
-                    continue
-                widths.append(len(ports))
-                if (model := self.types.get(name)) and ports[-1] > model.size:
-                    self._at(
-                        place,
-                        f"port {ports[-1]} is beyond the {model.size} ports of {name}",
-                        f"use 1 to {model.size}",
-                    )
-                owners = self.port_owners[name]
-                for port in ports:
-                    # What a link says of an uplink port wins: uplink alone would mean the gateway.
-                    if owners.get(port, "the uplink") != "the uplink":
-                        self._at(
-                            place, f"port {port} of {name} is already used by {owners[port]}", "a port holds one cable"
-                        )
-                    owners[port] = f"the link in line {self.source.place(('links', index))[0]}"
-            if names[0] == names[1]:
-                self._at(("links", index, "to"), f"both ends of the link are at {names[0]}", "a link joins two devices")
-            elif not set(names) & declared:
+            ends = [parts_of(link.first), parts_of(link.to)]
+            self._link_end(index, "from", *ends[0])
+            self._link_end(index, "to", *ends[1])
+            if ends[0][0] == ends[1][0]:
+                self._at(
+                    ("links", index, "to"), f"both ends of the link are at {ends[0][0]}", "a link joins two devices"
+                )
+            elif not {ends[0][0], ends[1][0]} & declared:
                 self._at(("links", index, "to"), "the link joins no switch", "one end at least is a switch")
-            if len(set(widths)) > 1:
+            widths = {name: len(ports) for name, ports in ends if ports}
+            if len(set(widths.values())) > 1:
+                listed = ", ".join(f"{name} has {width}" for name, width in widths.items())
                 self._at(
                     ("links", index, "to"),
-                    f"one end has {widths[0]} ports, the other {widths[1]}",
+                    f"the two ends differ in their number of ports: {listed}",
                     "a port channel has the same number of ports at both ends",
                 )
-            for place_of_zone, zone in enumerate(link.zones or ()):
+            for place, zone in enumerate(link.zones or ()):
                 if zone not in self.networks:
-                    self._unknown(("links", index, "zones", place_of_zone), "zone", zone, self.networks)
+                    self._unknown(("links", index, "zones", place), "zone", zone, self.networks)
+
+    def _link_end(self, index: int, side: str, name: str, ports: range) -> None:
+        loc: Loc = ("links", index, side)
+        gateways = {gateway.name for gateway in self.site.gateways}
+        if name in gateways:
+            if ports:
+                self._at(loc, "a gateway has no numbered ports", f"write: {side}: {name}")
+            return
+        if name not in self.port_owners:
+            self._unknown(loc, "switch or gateway", name, {*self.port_owners, *gateways})
+            return
+        if not ports or not ports.start:
+            self._at(loc, f"'{name}' without a port", f"write the port: {name}/1")
+            return
+        if len(ports) > _MAX_MEMBERS:
+            self._at(loc, f"{len(ports)} ports are too many for one port channel", f"it has at most {_MAX_MEMBERS}")
+            return
+        if (model := self.types.get(name)) and ports[-1] > model.size:
+            self._at(loc, f"port {ports[-1]} is beyond the {model.size} ports of {name}", f"use 1 to {model.size}")
+        owners = self.port_owners[name]
+        for port in ports:
+            # What a link says of an uplink port wins: uplink alone would mean the gateway.
+            if owners.get(port, "the uplink") != "the uplink":
+                self._at(loc, f"port {port} of {name} is already used by {owners[port]}", "a port holds one cable")
+                return
+            owners[port] = f"the link in line {self.source.place(('links', index))[0]}"
+
+    def _server_ports(self) -> None:
+        for kind in ("gateways", "servers"):
+            for index, machine in enumerate(getattr(self.site, kind)):
+                if machine.port is None:
+                    continue
+                loc: Loc = (kind, index, "port")
+                if kind == "gateways":
+                    self._at(
+                        loc, "the cables of a gateway stand in links", f"write: {{from: sw1/48, to: {machine.name}}}"
+                    )
+                    continue
+                name, ports = parts_of(machine.port)
+                if name not in self.port_owners:
+                    self._unknown(loc, "switch", name, self.port_owners)
+                elif len(ports) != 1:
+                    self._at(loc, f"'{machine.port}' is not one port", f"write: {name}/1")
+                elif (model := self.types.get(name)) and not 1 <= ports[0] <= model.size:
+                    self._at(
+                        loc, f"port {ports[0]} is beyond the {model.size} ports of {name}", f"use 1 to {model.size}"
+                    )
+                elif (owner := self.port_owners[name].setdefault(ports[0], machine.name)) != machine.name:
+                    self._at(loc, f"port {ports[0]} of {name} is already used by {owner}", "a port holds one cable")
 
     def _rooms(self) -> None:
         names: dict[str, int] = {}
@@ -1303,8 +1327,12 @@ def _site_of(sites: Iterable[CompiledSite], source: Source) -> CompiledSite:
     return next(site for site in sites if site.source is source)
 
 
-def _parts(end: str) -> tuple[str, range]:
-    """Name and ports of a link's end."""
+def parts_of(end: str) -> tuple[str, range]:
+    """Name and ports of a link's end: ``sw1/47-48`` is sw1 with the ports 47 and 48.
+
+    Args:
+        end: as it stands in a site file, checked by its model.
+    """
     name, _, ports = end.partition("/")
     first, _, last = ports.partition("-")
     return name, range(int(first), int(last or first) + 1) if ports else range(0)

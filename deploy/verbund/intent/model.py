@@ -152,10 +152,14 @@ Address = Annotated[
 ]
 Platform = Annotated[
     PlatformName,
-    BeforeValidator(_platform, json_schema_input_type=Literal[PlatformName, "cisco_xe", "hp_procurve", "lancom_lcossx"]),
+    BeforeValidator(
+        _platform, json_schema_input_type=Literal[PlatformName, "cisco_xe", "hp_procurve", "lancom_lcossx"]
+    ),
 ]
 PublicKey = Annotated[str, _parsed(_public_key, "a WireGuard public key: 44 characters, as 'wg pubkey' prints it")]
-HostKey = Annotated[str, _parsed(_host_key, "a host key as 'ssh-keyscan' prints it without the name: ssh-ed25519 AAAA...")]
+HostKey = Annotated[
+    str, _parsed(_host_key, "a host key as 'ssh-keyscan' prints it without the name: ssh-ed25519 AAAA...")
+]
 TunnelEndpoint = Annotated[
     str,
     Spelling(
@@ -670,6 +674,7 @@ class Machine(Record):
     profile: str | None = None
     zone: str | None = None
     mac: Mac | None = None
+    port: LinkEnd | None = Field(default=None, description="servers: the switch port it hangs on, such as sw1/47")
     settings: Settings = {}
 
 
