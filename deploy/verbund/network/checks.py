@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from verbund.errors import Finding
 from verbund.network import reachability
 from verbund.network.policy import Addresses, Rule, span
-from verbund.network.reachability import Layer2, Model
 from verbund.network.topology import MANAGEMENT, rings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from verbund.network.reachability import Layer2, Model
     from verbund.network.topology import AnyNetwork, End, Loc, Port, Site, Switch, Tunnel, TunnelEnd
 
 _MANAGED_THERE = frozenset({"ap"})
@@ -339,7 +339,8 @@ def power(model: Model) -> Iterator[Issue]:
                     "poe-budget",
                     site,
                     (*switch.loc, "name"),
-                    f"what hangs on {switch.name} needs {total:g} W, {switch.title} supplies {switch.budget:g} W in all",
+                    f"what hangs on {switch.name} needs {total:g} W, but {switch.title} "
+                    f"supplies {switch.budget:g} W in all",
                     "move devices to another switch, or use a model with a larger budget",
                 )
 
@@ -431,8 +432,8 @@ def pools(model: Model) -> Iterator[Issue]:
                     "dhcp-pool",
                     site,
                     ("zones", zone.name, "clients"),
-                    f"{zone.expected} more clients are expected in zone {zone.name} ({zone.four}), but only {zone.free} "
-                    f"addresses are left beside the {zone.fixed} planned ones",
+                    f"{zone.expected} more clients are expected in zone {zone.name} ({zone.four}), but only "
+                    f"{zone.free} addresses are left beside the {zone.fixed} planned ones",
                     "give the zone a larger network, or the site a /16",
                 )
 
@@ -446,6 +447,7 @@ def rule_use(model: Model) -> Iterator[Issue]:
     covered: dict[str, set[str]] = {}
     sample: dict[str, Rule] = {}
     order = {flow.id: index for index, flow in enumerate(model.intent.flows)}
+    last = len(order)
     for key, rules in model.rules.items():
         by_id: dict[str, list[Rule]] = defaultdict(list)
         for rule in rules:
@@ -453,14 +455,12 @@ def rule_use(model: Model) -> Iterator[Issue]:
         for name, mine in by_id.items():
             made[name].add(key)
             sample.setdefault(name, mine[0])
-            others = [
-                rule for rule in rules if rule.id != name and order.get(rule.id, 1 << 30) <= order.get(name, 1 << 30)
-            ]
+            rank = order.get(name, last)
+            others = [rule for rule in rules if rule.id != name and order.get(rule.id, last) <= rank]
             hiding = [_hiding(rule, others) for rule in mine]
             names = {other.id for found in hiding for other in found} if all(hiding) else set()
-            covered[name] = (
-                names if name not in covered else (covered[name] | names if covered[name] and names else set())
-            )
+            # Hidden at one site only is no finding: the flow is needed at the other.
+            covered[name] = covered.get(name, names) | names if names and covered.get(name, names) else set()
     for name, hiders in covered.items():
         if hiders:
             listed = ", ".join(f"'{other}' ({sample[other].owner})" for other in sorted(hiders))
@@ -564,48 +564,45 @@ def _hop(table: Iterable[tuple[str, Addresses]], to: Addresses) -> str:
 
 def wireguard(model: Model) -> Iterator[Issue]:
     """Keys are unique, someone listens, and what may pass is the site's plan and nobody else's."""
-    keys: dict[str, tuple[str, TunnelEnd]] = {}
+    yield from _keys(model)
     claims: list[tuple[tuple[int, int, int], AnyNetwork, TunnelEnd, str]] = []
-    hub = model.intent.provider.wireguard
+    linked: set[str] = set()
     for tunnel in model.network.tunnels:
-        for end, other in (tunnel.ends, tunnel.ends[::-1]):
-            mine = f"{end.at} in {tunnel.id}"
-            if end.at != "provider":
-                if hub is not None and end.key == hub.key:
-                    yield _at("wireguard", _end_place(end), f"the key of {mine} is that of the data centre", _NEW_KEY)
-                first, _ = keys.setdefault(end.key, (mine, end))
-                if first != mine:
-                    yield _at("wireguard", _end_place(end), f"the key of {mine} is already that of {first}", _NEW_KEY)
-        if not any(end.endpoint for end in tunnel.ends):
+        one, other = tunnel.ends
+        if not one.endpoint and not other.endpoint:
             yield _at(
                 "wireguard",
-                _end_place(tunnel.ends[0]),
+                _end_place(one),
                 f"neither end of the link {tunnel.id} has an endpoint: nobody can call the other",
                 "add endpoint: NAME:PORT to one of them",
             )
-        site = model.network.site(tunnel.ends[0].at)
         if tunnel.town:
-            for end, other in (tunnel.ends, tunnel.ends[::-1]):
-                there = model.network.site(other.at)
-                if there is not None:
-                    yield from _named_only(tunnel, end, there)
-        elif site is not None:
-            hub_end = tunnel.ends[1]
-            claims += [(span(str(network)), network, hub_end, site.key) for network in hub_end.beyond]
-            yield from _plan_inside(model, site, hub_end)
+            yield from _named_only(model, tunnel)
+        elif (site := model.network.site(one.at)) is not None:
+            linked.add(site.key)
+            claims += [(span(str(network)), network, other, site.key) for network in other.beyond]
+            yield from _plan_inside(model, site, other)
     yield from _claimed_twice(claims)
-    if model.network.hub:
-        linked = {end.at for tunnel in model.network.tunnels if not tunnel.town for end in tunnel.ends}
-        for site in model.network.sites:
-            if site.key not in linked:
-                yield _issue(
-                    "wireguard",
-                    site,
-                    ("name",),
-                    f"{site.key} has no link to the data centre, but its flows need one",
-                    "add wireguard: {key: PUBLIC-KEY}",
-                    warning=True,
-                )
+    for site in model.network.sites:
+        if model.network.hub and site.key not in linked:
+            yield _issue(
+                "wireguard",
+                site,
+                ("name",),
+                f"{site.key} has no link to the data centre, but its flows need one",
+                "add wireguard: {key: PUBLIC-KEY}",
+                warning=True,
+            )
+
+
+def _keys(model: Model) -> Iterator[Issue]:
+    hub = model.intent.provider.wireguard
+    keys: dict[str, str] = {hub.key: "the data centre"} if hub is not None else {}
+    for tunnel in model.network.tunnels:
+        for end in tunnel.ends:
+            mine = f"{end.at} in {tunnel.id}"
+            if end.at != "provider" and (first := keys.setdefault(end.key, mine)) != mine:
+                yield _at("wireguard", _end_place(end), f"the key of {mine} is already that of {first}", _NEW_KEY)
 
 
 _NEW_KEY = "every end has a key pair of its own: wg genkey | wg pubkey at the gateway"
@@ -644,24 +641,28 @@ def _plan_inside(model: Model, site: Site, end: TunnelEnd) -> Iterator[Issue]:
             )
 
 
-def _named_only(tunnel: Tunnel, end: TunnelEnd, there: Site) -> Iterator[Issue]:
+def _named_only(model: Model, tunnel: Tunnel) -> Iterator[Issue]:
     """A link between towns carries networks of the other town's site, not of anybody else."""
-    space = Addresses.of(str(network) for zone in there.zones.values() for network in (zone.four, zone.six))
-    for network in end.beyond:
-        if not space.meets(span(str(network))):
+    for end, other in (tunnel.ends, tunnel.ends[::-1]):
+        there = model.network.site(other.at)
+        if there is None:
+            continue
+        space = Addresses.of(str(network) for zone in there.zones.values() for network in (zone.four, zone.six))
+        for network in end.beyond:
+            if not space.meets(span(str(network))):
+                yield _at(
+                    "wireguard",
+                    _end_place(end),
+                    f"{network} on the link {tunnel.id} is not at {there.key}",
+                    "the flows of the link name networks of its two sites",
+                )
+        if not end.beyond:
             yield _at(
                 "wireguard",
                 _end_place(end),
-                f"{network} on the link {tunnel.id} is not at {there.key}",
-                "the flows of the link name networks of its two sites",
+                f"no flow of the link {tunnel.id} names a network of {there.key}: {end.at} would send nothing there",
+                "add the flow that leads there",
             )
-    if not end.beyond:
-        yield _at(
-            "wireguard",
-            _end_place(end),
-            f"no flow of the link {tunnel.id} names a network of {there.key}: {end.at} would send nothing through it",
-            "add the flow that leads there",
-        )
 
 
 def _claimed_twice(claims: list[tuple[tuple[int, int, int], AnyNetwork, TunnelEnd, str]]) -> Iterator[Issue]:
@@ -674,8 +675,8 @@ def _claimed_twice(claims: list[tuple[tuple[int, int, int], AnyNetwork, TunnelEn
             yield _at(
                 "wireguard",
                 _end_place(end),
-                f"{network} and {widest[1]} are both allowed through links of {inside}: WireGuard sends a packet to one "
-                "peer only, the one that was set last",
+                f"{network} and {widest[1]} are both allowed through links of {inside}: WireGuard sends a packet to "
+                "one peer only, the one that was set last",
                 "every network belongs to one link",
             )
         if widest is None or widest[0][0] != version or high > widest[0][2]:

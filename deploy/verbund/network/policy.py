@@ -179,9 +179,28 @@ def rules(intent: Intent, site: CompiledSite) -> list[Rule]:
             )
             for flow, starts in intent.ending_on(site, gateway)
         ]
+        found.append(_administrators(intent, gateway, key))
     for gateway in gateways:
         found += _from_settings(intent, gateway, key)
     return found
+
+
+def _administrators(intent: Intent, gateway: Host, key: str) -> Rule:
+    """The way in: SSH from the provider's management networks to the gateway, which is the jump host of its site."""
+    values = intent.variables(gateway)
+    extra = values.get("firewall_extra_management_sources") or ()
+    return Rule(
+        id="management-ssh",
+        owner=intent.provider.contact,
+        reason="administration of hosts by way of the gateway",
+        site=key,
+        protocol="tcp",
+        ports=frozenset({int(values.get("firewall_ssh_port", 22))}),
+        sources=Addresses.of(str(item) for item in (*values["verbund_management_sources"], *extra)),
+        destinations=Addresses(()),
+        setting=False,
+        origin=(intent.provider_source, ("management",)),
+    )
 
 
 def _from_settings(intent: Intent, gateway: Host, key: str) -> Iterator[Rule]:

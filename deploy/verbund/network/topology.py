@@ -528,6 +528,8 @@ class _Builder:
         """The cables with the VLANs they carry, and how far each switch is from the gateway."""
         edges = [(cable.ends[0][0], cable.ends[1][0]) for cable in cables]
         needs = {name: frozenset(draft.needs) for name, draft in self.drafts.items()}
+        # A second gateway takes over from the first, so it needs all that the first has.
+        needs |= dict.fromkeys(self.gateways[1:], frozenset().union(*needs.values()))
         carried = carried_vlans([*self.gateways, *self.drafts], edges, needs, self.gateways)
         everywhere = frozenset(self.vlans.values())
         numbers = self._channel_numbers(cables)
@@ -760,9 +762,9 @@ def carried_vlans(
             parent, index = step
             result[index] = frozenset(total[part])
             total[parent] |= total[part]
-    for index, (one, _) in enumerate(edges):
+    for index, edge in enumerate(edges):
         if index not in bridges:
-            result[index] = frozenset(total[parts[one]])
+            result[index] = frozenset(total[parts[edge[0]]])
     return result
 
 
