@@ -48,7 +48,9 @@ def check(
     """Check the intent: every error with file, line, column and what to do. Nothing is written or contacted.
 
     Proves the network, too, before anything is plugged in: VLANs and cables, rules, and that administration and
-    pedagogy never reach each other (``verbund net check``). Warns, too, of cryptographic methods that end within their lead time (``verbund crypto``).
+    pedagogy never reach each other (``verbund net check``).
+
+    Warns, too, of cryptographic methods that end within their lead time (``verbund crypto``).
 
     For example:
       verbund check             everything, also whether tenants overlap
@@ -67,9 +69,7 @@ def check(
     project = Project.find()
     try:
         intent = load(project.inventory, tenants or None)
-        network = [issue.finding for issue in checks.run(Model.of(intent))]
-        if any(not finding.warning for finding in network):
-            raise InputError([*network, *intent.warnings])
+        network = checks.demand(Model.of(intent))
         ending = crypto.warnings(project.roles, crypto.inventory(project.roles, intent), day(on))
     except InputError as error:
         for finding in error.findings:

@@ -165,31 +165,25 @@ _MARKS = {"allowed": "+", "denied": ".", "direct": "=", "isolated": "/", "cut of
 
 
 def _table(cells: list[Cell]) -> None:
-    from rich import box
-    from rich.table import Table
-
     from verbund.cli.console import output, safe
 
     rows = list(dict.fromkeys(cell.source for cell in cells))
     columns = list(dict.fromkeys(cell.target for cell in cells))
     by_pair = {(cell.source, cell.target): cell for cell in cells}
-    overview = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    overview.add_column("from \\ to", no_wrap=True)
-    for number in range(1, len(columns) + 1):
-        overview.add_column(str(number), justify="right")
+    width = max(map(len, rows)) + 3
+    output.print(" " * width + "".join(f"{column:>3}" for column in range(1, len(columns) + 1)), soft_wrap=True)
     for source in rows:
-        marks = []
+        number = f"{columns.index(source) + 1:>2}" if source in columns else "  "
+        marks = ""
         for target in columns:
             found = by_pair.get((source, target))
-            marks.append((_MARKS[found.verdict] + ("*" if found.part else "")) if found else "")
-        number = f"{columns.index(source) + 1:>2} " if source in columns else "   "
-        overview.add_row(number + safe(source), *marks)
-    output.print(overview)
+            mark = _MARKS[found.verdict] if found else ""
+            marks += f"{'*' if found and found.part else mark:>3}"
+        output.print(f"{number} {safe(source)}".ljust(width) + marks, markup=False, soft_wrap=True)
     names = ", ".join(f"{number} {name}" for number, name in enumerate(columns, 1))
-    output.print(safe(f"columns: {names}"), markup=False)
-    output.print(
-        "+ allowed, +* some hosts only, . denied, = same VLAN, / isolated from each other, x cut off", markup=False
-    )
+    output.print(safe(f"columns: {names}"), markup=False, soft_wrap=True)
+    legend = "+ allowed, * allowed for some hosts, . denied, = same VLAN, / isolated from each other, x cut off"
+    output.print(legend, markup=False, soft_wrap=True)
     output.print()
     for cell in cells:
         for rule in cell.rules:

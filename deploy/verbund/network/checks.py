@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
-from verbund.errors import Finding
+from verbund.errors import Finding, InputError
 from verbund.network import reachability
 from verbund.network.policy import Addresses, Rule, span
 from verbund.network.topology import MANAGEMENT, rings
@@ -789,8 +789,23 @@ def run(model: Model, site: str | None = None) -> list[Issue]:
     return [issue for issue in issues if issue.finding.path not in others]
 
 
+def demand(model: Model) -> list[Finding]:
+    """Warnings of a network that can be built.
+
+    Args:
+        model: of the whole intent.
+
+    Raises:
+        InputError: it cannot, or must not; carries errors and warnings.
+    """
+    findings = [issue.finding for issue in run(model)]
+    if any(not finding.warning for finding in findings):
+        raise InputError([*findings, *model.intent.warnings])
+    return findings
+
+
 def _listed(vlans: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(vlans)))
 
 
-__all__ = ["CHECKS", "Issue", "run"]
+__all__ = ["CHECKS", "Issue", "demand", "run"]

@@ -447,10 +447,16 @@ def _decided(one: Class, target: str, rules: Sequence[Rule], other: Class | None
     if not rules:
         return Cell(one.name, target, "denied", why="no flow allows it")
     whole = any(
-        rule.sources.covers(one.addresses) and (other is None or rule.destinations.covers(other.addresses))
+        _all_of(rule.sources, one.addresses) and (other is None or _all_of(rule.destinations, other.addresses))
         for rule in rules
     )
     return Cell(one.name, target, "allowed", not whole, tuple(rules))
+
+
+def _all_of(rule: Addresses, wanted: Addresses) -> bool:
+    """Whether a rule means every machine: all addresses of the IP versions that it speaks of."""
+    versions = {item[0] for item in rule.spans}
+    return all(rule.holds(item) for item in wanted.spans if item[0] in versions)
 
 
 __all__ = ["Breach", "Cell", "Class", "Layer2", "Model", "breaches", "classes", "matrix"]
