@@ -17,7 +17,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -431,7 +431,15 @@ def _cell(model: Model, site: Site, one: Class, other: Class) -> Cell:
         # Between sites both gateways decide.
         if far is None or any(_agree(rule, theirs, begin, end) for theirs in model.rules[far]):
             found.append(rule)
-    return _decided(one, other.name, found, other)
+    cell = _decided(one, other.name, found, other)
+    realms = {_realm(model, item) for item in (one, other)}
+    if cell.verdict == "denied" and realms == _SIDES:
+        return replace(cell, why="administration and pedagogy never reach each other")
+    return cell
+
+
+def _realm(model: Model, item: Class) -> str:
+    return model.intent.standard.zones[item.zone].realm if item.zone else ""
 
 
 def _agree(rule: Rule, theirs: Rule, begin: Addresses, end: Addresses) -> bool:

@@ -492,7 +492,7 @@ class _Builder:
             self.vlans[item.zone]
             for draft in self.drafts.values()
             for port in draft.ports.values()
-            if port.mode == "access"
+            if port.mode == "access" and port.room is not None  # servers ask for no VLAN
             for item in port.occupants[:1]
         }
         for draft in self.drafts.values():
