@@ -203,7 +203,7 @@ def management_access(model: Model) -> Iterator[Issue]:
         for switch in site.switches:
             for port in switch.ports:
                 if port.mode == "access" and vlan in {port.vlan, port.voice}:
-                    who = port.occupants[0].name if port.occupants else "a free socket"
+                    who = port.occupants[0].name if port.occupants else port.socket or "a free socket"
                     yield _issue(
                         "management-access",
                         site,

@@ -228,12 +228,17 @@ def _on_layer2(model: Model) -> Iterator[Breach]:
         for zone in site.zones.values():
             if zone.realm in _SIDES:
                 realms.setdefault(zone.vlan, set()).add(zone.realm)
+        inhabited = {
+            (switch.name, port.vlan)
+            for switch in site.switches
+            for port in switch.ports
+            if port.mode == "access" and port.occupants
+        }
         for members in layer2.parts:
             sides: dict[str, Node] = {}
-            for node in members:
+            for node in sorted(members, key=lambda item: item not in inhabited):
                 for realm in realms.get(node[1], ()):
-                    if realm not in sides or (sides[realm][0] in site.gateways and node[0] not in site.gateways):
-                        sides[realm] = node
+                    sides.setdefault(realm, node)
             if len(sides) == 2:
                 yield _joined_breach(site, layer2, sides["administrative"], sides["pedagogical"])
 
