@@ -534,7 +534,7 @@ def sites(draw: st.DrawFn) -> Files:
     """A well-formed school of one to six switches, with rings where every switch speaks spanning tree."""
     count = draw(st.integers(1, 6))
     names = [f"sw{number}" for number in range(1, count + 1)]
-    free = {name: 40 for name in names}
+    free = dict.fromkeys(names, 40)
 
     def port(name: str, width: int = 1) -> str:
         first = free[name]
