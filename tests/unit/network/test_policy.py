@@ -138,7 +138,7 @@ def test_between_towns_both_gateways_decide(model):
 
 
 def test_matrix_agrees_with_packets(model):
-    """One machine of each zone, every pair, every port that any rule names: the rules in plain ipaddress say the same."""
+    """Machines of each zone, every pair of zones: the rules read with plain ipaddress say the same."""
     for site in model.network.sites:
         intent_site = model.intent.sites[site.tenant, site.name]
         gateway = next(host for host in intent_site.hosts if host.host_class == "gateway")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""From the site file to ports and cables: who is plugged in where, which VLANs a cable carries, what the loader refuses."""
+"""From the site file to ports and cables: who is plugged in where, which VLANs cables carry, what is refused."""
 
 from __future__ import annotations
 
@@ -205,27 +205,77 @@ def test_a_town_alone_has_the_same_links(network):
 
 # -- the loader --------------------------------------------------------------------------------------------------------
 
-# (file, old, new, message, hint)
+HAAN = "inventory/haan/tenant.yml"
+FLOW = (
+    "flows: [{{id: {}, from: {{zones: [{}]}}, to: {{{}}}, protocol: tcp, ports: [1], owner: a, reason: b}}]\ncontact:"
+)
+
+# Each row: file, text to replace, replacement, message, hint.
 REFUSED = {
-    "type": (GSE, "type: aruba-6200f-48g-poe\n", "type: aruba-6200f-48g-pou\n", "type 'aruba-6200f-48g-pou' is unknown",
-             "did you mean 'aruba-6200f-48g-poe'?"),
-    "platform of a type": (GYM, "type: cisco-c9500-16x,", "type: cisco-c9500-16x, platform: aruba_aoss,",
-                           "its platform is cisco_ios, not aruba_aoss", "leave platform away"),
-    "ports of a type": (GYM, "type: cisco-c9500-16x,", "type: cisco-c9500-16x, ports: 24,",
-                        "it has 16 ports, not 24", "leave ports away"),
-    "neither type nor ports": (GYM, "type: cisco-c9500-16x,", "platform: cisco_ios,", "expected type, or platform and", ""),
+    "type": (
+        GSE,
+        "type: aruba-6200f-48g-poe\n",
+        "type: aruba-6200f-48g-pou\n",
+        "type 'aruba-6200f-48g-pou' is unknown",
+        "did you mean 'aruba-6200f-48g-poe'?",
+    ),
+    "platform of a type": (
+        GYM,
+        "type: cisco-c9500-16x,",
+        "type: cisco-c9500-16x, platform: aruba_aoss,",
+        "its platform is cisco_ios, not aruba_aoss",
+        "leave platform away",
+    ),
+    "ports of a type": (
+        GYM,
+        "type: cisco-c9500-16x,",
+        "type: cisco-c9500-16x, ports: 24,",
+        "it has 16 ports, not 24",
+        "leave ports away",
+    ),
+    "neither type nor ports": (
+        GYM,
+        "type: cisco-c9500-16x,",
+        "platform: cisco_ios,",
+        "expected type, or platform and",
+        "",
+    ),
     "link to nobody": (GYM, "to: core/3}", "to: cor/3}", "switch or gateway 'cor' is unknown", "did you mean 'core'?"),
     "link beyond": (GYM, "to: core/3}", "to: core/17}", "port 17 is beyond the 16 ports of core", "use 1 to 16"),
-    "port with two cables": (GYM, "to: core/3}", "to: core/4}", "port 4 of core is already used by the link in line", ""),
+    "port with two cables": (
+        GYM,
+        "to: core/3}",
+        "to: core/4}",
+        "port 4 of core is already used by the link in line",
+        "",
+    ),
     "link that hides a socket": (GYM, "from: sw2/49", "from: sw2/40", "port 40 of sw2 is already used", ""),
     "channel of two widths": (GYM, "from: sw2/49,", "from: sw2/49-50,", "differ in their number of ports", ""),
-    "wide channel": (GYM, "from: sw2/49, to: core/3", "from: sw2/40-49, to: core/3-12", "too many for one port channel", ""),
+    "wide channel": (
+        GYM,
+        "from: sw2/49, to: core/3",
+        "from: sw2/40-49, to: core/3-12",
+        "too many for one port channel",
+        "",
+    ),
     "link to itself": (GYM, "to: core/3}", "to: sw2/50}", "both ends of the link are at sw2", ""),
-    "zone of a link": (GYM, "to: core/3}", "to: core/3, zones: [mgnt]}", "zone 'mgnt' is unknown", "did you mean 'mgmt'?"),
+    "zone of a link": (
+        GYM,
+        "to: core/3}",
+        "to: core/3, zones: [mgnt]}",
+        "zone 'mgnt' is unknown",
+        "did you mean 'mgmt'?",
+    ),
     "end of a link": (GYM, "to: core/3}", "to: core 3}", "'core 3' is not allowed here", ""),
     "patch panel": (GSE, "patch: c2/a/1", "patch: c2/b/1", "panel 'c2/b' is unknown", "did you mean"),
     "patch port twice": (GSE, "patch: c1/a/6", "patch: c1/a/5", "patch port c1/a/5 already belongs to room 'r003'", ""),
-    "patch port beyond": (GSE, "patch: c1/a/6", "patch: c1/a/21", "patch port 25 is beyond the 24 ports of panel c1/a", ""),
+    "patch port beyond": (
+        GSE,
+        "patch: c1/a/6",
+        "patch: c1/a/21",
+        "patch port 25 is beyond the 24 ports of panel c1/a",
+        "",
+    ),
     "cabinet": (GSE, "cabinet: c1", "cabinet: c9", "cabinet 'c9' is unknown", ""),
     "serves": (GSE, "patch: c1/a/6", "serves: printr", "profile or kind of device 'printr' is unknown", "'printer'"),
     "zone of a port": (GSE, "patch: c1/a/6", "zone: teachin", "zone 'teachin' is unknown", "did you mean 'teaching'?"),
@@ -233,27 +283,65 @@ REFUSED = {
     "server's port": (GSE, "port: sw1/47", "port: sw1/48", "port 48 of sw1 is already used by the uplink", ""),
     "server's port twice": (GSE, "port: sw1/47", "port: sw1/1", "port 1 of sw1 is already used by srv1", ""),
     "native zone": (GSE, "uplink: 48", "uplink: 48\n    native: 32", "VLAN 32 is zone teaching", "leave native away"),
-    "radio of a printer": (GSE, "{kind: printer, number: 10}", "{kind: printer, number: 10, zones: [guest]}",
-                           "only access points have radio networks", ""),
-    "key": (GSE, "wireguard: {key: ", "wireguard: {endpoint: \"a:1\", key: x", "a WireGuard public key", ""),
+    "radio of a printer": (
+        GSE,
+        "{kind: printer, number: 10}",
+        "{kind: printer, number: 10, zones: [guest]}",
+        "only access points have radio networks",
+        "",
+    ),
+    "key": (GSE, "wireguard: {key: ", 'wireguard: {endpoint: "a:1", key: x', "a WireGuard public key", ""),
     "host key": (GSE, "ssh-ed25519 AAAA", "ssh-ed25519 BAAA", "a host key as 'ssh-keyscan' prints it", ""),
-    "802.1X": (GSE, "dot1x: monitor", "dot1x: monitr", "'monitr' is not possible for 'dot1x'", "did you mean 'monitor'?"),
-    "flow of another town": ("inventory/haan/tenant.yml", "contact:", "flows: [{id: x, from: {zones: [voice]}, "
-                             "to: {tenants: [erkrath], zones: [voice]}, protocol: tcp, ports: [1], owner: a, reason: b}]\ncontact:",
-                             "a flow of haan cannot name another town ('erkrath')", "provider.yml"),
-    "flow that joins the sides": ("inventory/haan/tenant.yml", "contact:", "flows: [{id: x, from: {zones: [teaching]}, "
-                                  "to: {zones: [administration]}, protocol: tcp, ports: [1], owner: a, reason: b}]\ncontact:",
-                                  "connects administration with pedagogy", ""),
-    "flow twice": ("inventory/haan/tenant.yml", "contact:", "flows: [{id: proxy, from: {zones: [voice]}, "
-                   "to: {networks: [proxy]}, protocol: tcp, ports: [1], owner: a, reason: b}]\ncontact:",
-                   "flow 'proxy' exists already", "choose another id"),
-    "town link": ("inventory/provider.yml", "flows: [registry-office-erkrath,", "flows: [registry-office-erkrat,",
-                  "flow 'registry-office-erkrat' is unknown", "did you mean 'registry-office-erkrath'?"),
-    "end of a town link": ("inventory/provider.yml", "{tenant: haan, site: rathaus,", "{tenant: haan, site: ratshaus,",
-                           "site 'ratshaus' is unknown", "did you mean 'rathaus'?"),
-    "subnet in another site": (GSE, "rooms:\n", "zones: {guest: {network: 10.33.48.0/21}}\nrooms:\n",
-                               "10.33.48.0/21 of zone guest overlaps 10.33.48.0/21, zone guest of", "choose one inside"),
-}  # fmt: skip
+    "802.1X": (
+        GSE,
+        "dot1x: monitor",
+        "dot1x: monitr",
+        "'monitr' is not possible for 'dot1x'",
+        "did you mean 'monitor'?",
+    ),
+    "flow of another town": (
+        HAAN,
+        "contact:",
+        FLOW.format("x", "voice", "tenants: [erkrath], zones: [voice]"),
+        "a flow of haan cannot name another town ('erkrath')",
+        "provider.yml",
+    ),
+    "flow that joins the sides": (
+        HAAN,
+        "contact:",
+        FLOW.format("x", "teaching", "zones: [administration]"),
+        "connects administration with pedagogy",
+        "",
+    ),
+    "flow twice": (
+        HAAN,
+        "contact:",
+        FLOW.format("proxy", "voice", "networks: [proxy]"),
+        "flow 'proxy' exists already",
+        "choose another id",
+    ),
+    "town link": (
+        "inventory/provider.yml",
+        "flows: [registry-office-erkrath,",
+        "flows: [registry-office-erkrat,",
+        "flow 'registry-office-erkrat' is unknown",
+        "did you mean 'registry-office-erkrath'?",
+    ),
+    "end of a town link": (
+        "inventory/provider.yml",
+        "{tenant: haan, site: rathaus,",
+        "{tenant: haan, site: ratshaus,",
+        "site 'ratshaus' is unknown",
+        "did you mean 'rathaus'?",
+    ),
+    "subnet in another site": (
+        GSE,
+        "rooms:\n",
+        "zones: {guest: {network: 10.33.48.0/21}}\nrooms:\n",
+        "10.33.48.0/21 of zone guest overlaps 10.33.48.0/21, zone guest of",
+        "choose one inside",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
