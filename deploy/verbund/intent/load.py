@@ -70,6 +70,7 @@ _PORT_NAMES: dict[PlatformName, str] = {
 _MAX_MEMBERS = 8  # ports that IEEE 802.1AX bundles on every platform of the standard
 _TENANT6_LENGTH = 48
 _MAX_HOST_NAME = 63
+_MAX_SWITCH_NAME = 31
 _SHOWN_KEY = 60
 _DIRECTORY_HINT = "it must be a directory that you may read and enter (chmod u+rx)"
 
@@ -1003,6 +1004,12 @@ class _Placing:
             loc: Loc = ("switches", index)
             name = f"{self.site.short}-{switch.name}"
             self._claim_name(name, (*loc, "name"))
+            if len(name) > _MAX_SWITCH_NAME:
+                self._at(
+                    (*loc, "name"),
+                    f"'{name}' is longer than {_MAX_SWITCH_NAME} characters",
+                    "not every switch takes more",
+                )
             model = self._type(switch, loc)
             if self._claim_number("mgmt", switch.number, name, (*loc, "number")):
                 platform = model.platform if model else switch.platform

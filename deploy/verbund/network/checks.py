@@ -7,6 +7,7 @@ the compiled rules, not the words of the site file, so they also find mistakes o
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from verbund.errors import Finding, InputError
+from verbund.intent.yaml_source import shown
 from verbund.network import reachability
 from verbund.network.policy import Addresses, Rule, span
 from verbund.network.topology import MANAGEMENT, rings
@@ -211,6 +213,14 @@ def management_access(model: Model) -> Iterator[Issue]:
                         f"port {port.number} of {switch.name} ({who}) is an access port in the management VLAN {vlan}",
                         "only switches and access points live there; choose another zone",
                     )
+                elif port.mode == "trunk" and port.link is None and vlan in port.tagged:
+                    yield _issue(
+                        "management-access",
+                        site,
+                        port.loc,
+                        f"port {port.number} of {switch.name} offers the management VLAN {vlan} as a radio network",
+                        "remove it from zones",
+                    )
                 elif port.mode == "trunk" and port.link is None and port.vlan == vlan:
                     foreign = [item for item in port.occupants if item.kind not in _MANAGED_THERE]
                     if foreign or not port.occupants:
@@ -225,10 +235,19 @@ def management_access(model: Model) -> Iterator[Issue]:
 
 
 def port_zone(model: Model) -> Iterator[Issue]:
-    """What hangs on a port belongs into the VLAN of the port."""
+    """What hangs on a port belongs into the VLAN of the port, and a VLAN is either tagged there or not."""
     for site in model.network.sites:
         for switch in site.switches:
             for port in switch.ports:
+                if port.link is None and port.vlan is not None and port.vlan in {port.voice, *port.tagged}:
+                    yield _issue(
+                        "port-zone",
+                        site,
+                        port.loc,
+                        f"VLAN {port.vlan} is both untagged and tagged at port {port.number} of {switch.name} "
+                        f"({', '.join(item.name for item in port.occupants)})",
+                        "a telephone and its client, or an access point and its radio, are in different zones",
+                    )
                 for index, item in enumerate(port.occupants):
                     vlan = port.vlan if index == 0 else port.voice
                     if port.mode != "parked" and site.zones[item.zone].vlan == vlan:
@@ -381,7 +400,18 @@ def without_port(model: Model) -> Iterator[Issue]:
 
 
 def subnets(model: Model) -> Iterator[Issue]:
-    """Every subnet is its own."""
+    """Every subnet is its own, and nobody sits in the networks that administrators come from."""
+    for site in model.network.sites:
+        for zone in site.zones.values():
+            for network in model.intent.provider.management:
+                if _overlap(network, zone.four) or _overlap(network, zone.six):
+                    source = model.intent.provider_source
+                    yield _at(
+                        "subnet-overlap",
+                        (source.name, *source.place(("management",))),
+                        f"management network {network} overlaps zone {zone.name} of {site.key}",
+                        "whoever sits there could log in everywhere; administrators have a network of their own",
+                    )
     entries = sorted(
         (
             (span(str(network)), str(network), zone.name, site)
@@ -742,7 +772,8 @@ def legacy(model: Model) -> Iterator[Issue]:
 
 
 def separation(model: Model) -> Iterator[Issue]:
-    """Administration and pedagogy are apart; else the way is printed."""
+    """Administration and pedagogy are apart; else the way is printed. Says so where it cannot be proven."""
+    yield from _beyond_proof(model)
     for breach in reachability.breaches(model):
         yield _at(
             "separation",
@@ -750,6 +781,45 @@ def separation(model: Model) -> Iterator[Issue]:
             str(breach),
             "remove what joins them: they share only services of provider and site",
         )
+
+
+def _beyond_proof(model: Model) -> Iterator[Issue]:
+    """Rules that nobody here can see: of a gateway's local file under a deviation, and of Ansible's own variables."""
+    intent = model.intent
+    inventory = intent.provider_source.path.parent
+    for directory in (inventory, inventory.parent / "playbooks"):
+        for path in sorted((*directory.glob("group_vars/**/*"), *directory.glob("host_vars/**/*"))):
+            text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+            if hit := _RULES_BY_VARIABLE.search(text):
+                line = text.count("\n", 0, hit.start(1)) + 1
+                yield _at(
+                    "separation",
+                    (shown(path), line, 1),
+                    f"{hit[1]} stands in a file of Ansible's: its rules are not part of the proof",
+                    "write it under settings in the file of the town or site, where it is checked",
+                )
+    for site in intent.sites.values():
+        for host in site.hosts:
+            if host.host_class != "gateway":
+                continue
+            found = intent.deviations_for(host, intent.today)
+            for control in sorted(name for name in found if name.startswith("VB-FWL-")):
+                yield Issue(
+                    site.source.finding(
+                        ("gateways",),
+                        f"deviation {found[control].id} excepts {control} on {host.name}: rules in a local file of "
+                        "this gateway are not part of the proof",
+                        "write the rule as a flow, or as firewall_extra_forward in settings, and end the deviation",
+                        key=True,
+                        warning=True,
+                    ),
+                    "separation",
+                )
+
+
+_RULES_BY_VARIABLE = re.compile(
+    r"^[ \t\"'{]*((?:verbund|firewall_extra)_(?:firewall_)?(?:forward|inbound|management_sources))\b", re.MULTILINE
+)
 
 
 CHECKS: Mapping[str, Callable[[Model], Iterator[Issue]]] = {

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from verbund.network.structured import StpRole
     from verbund.network.topology import End, Link, Site, Switch
 
-BANNER = ("Zugang nur für Befugte.", "Zugriffe werden protokolliert, Missbrauch wird verfolgt.")
+BANNER = ("Zugang nur fuer Befugte.", "Zugriffe werden protokolliert, Missbrauch wird verfolgt.")
+"""Without umlauts: not every device shows them."""
 EMERGENCY_LOGIN = "notfall"
 """The local login that works while no RADIUS server answers; its password is in the vault."""
 MONITORING_USER = "monitoring"
@@ -47,8 +48,9 @@ STORM_PERCENT = 5
 _DHCP_SERVER = 67
 _PRIORITY_STEP = 4096  # IEEE 802.1Q-2018, 13.26.3: the priority is a multiple of 4096
 _LAST_PRIORITY = 61440
-# What structured.Words allows, as the characters that it does not.
-_NOT_WORDS = re.compile(r"[^A-Za-z0-9ÄÖÜäöüß _.,:;/()+@>=-]")
+# What structured.Words allows, without the umlauts that not every device shows.
+_NOT_WORDS = re.compile(r"[^A-Za-z0-9 _.,:;/()+@>=-]")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 _LONGEST = 64
 
 
@@ -249,13 +251,13 @@ class _Compiler:
 
 
 def words(text: str) -> str | None:
-    """Text as a description on a device: foreign characters become a hyphen, at most 64 of them; None when empty.
+    """Text as a description on a device: ASCII, what could end a line or a quote as a hyphen; None when empty.
 
     Args:
         text: names and labels of the intent.
     """
-    clean = _NOT_WORDS.sub("-", text)[:_LONGEST]
-    return re.sub(r"^[^A-Za-z0-9ÄÖÜäöüß]+|[^A-Za-z0-9ÄÖÜäöüß).]+$", "", clean) or None
+    clean = _NOT_WORDS.sub("-", text.translate(_UMLAUTS))[:_LONGEST]
+    return re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9).]+$", "", clean) or None
 
 
 def _priority(switch: Switch) -> int:

@@ -12,9 +12,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_network
-from typing import TYPE_CHECKING
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any
 
+from verbund.errors import Finding, InputError
 from verbund.intent.yaml_source import shown
 
 if TYPE_CHECKING:
@@ -29,11 +30,20 @@ Span = tuple[int, int, int]
 
 @lru_cache(maxsize=1 << 16)
 def span(text: str) -> Span:
-    """The addresses of a network.
+    """The addresses of a network, or of a range as nftables writes it.
 
     Args:
-        text: such as ``10.32.0.0/16``; host bits are ignored, as nftables does in a set.
+        text: such as ``10.32.0.0/16`` (host bits are ignored, as in a set of nftables) or ``10.1.0.5-10.1.0.9``.
+
+    Raises:
+        ValueError: it is neither.
     """
+    low, dash, high = text.partition("-")
+    if dash:
+        first, last = ip_address(low.strip()), ip_address(high.strip())
+        if first.version != last.version or int(first) > int(last):
+            raise ValueError(f"'{text}' is no range of addresses")
+        return first.version, int(first), int(last)
     network = ip_network(text, strict=False)
     return network.version, int(network.network_address), int(network.broadcast_address)
 
@@ -188,7 +198,7 @@ def rules(intent: Intent, site: CompiledSite) -> list[Rule]:
 def _administrators(intent: Intent, gateway: Host, key: str) -> Rule:
     """The way in: SSH from the provider's management networks to the gateway, which is the jump host of its site."""
     values = intent.variables(gateway)
-    extra = values.get("firewall_extra_management_sources") or ()
+    extra = "firewall_extra_management_sources"
     return Rule(
         id="management-ssh",
         owner=intent.provider.contact,
@@ -196,38 +206,53 @@ def _administrators(intent: Intent, gateway: Host, key: str) -> Rule:
         site=key,
         protocol="tcp",
         ports=frozenset({int(values.get("firewall_ssh_port", 22))}),
-        sources=Addresses.of(str(item) for item in (*values["verbund_management_sources"], *extra)),
+        sources=_networks(intent, gateway, extra, [*values["verbund_management_sources"], *(values.get(extra) or ())]),
         destinations=Addresses(()),
         setting=False,
         origin=(intent.provider_source, ("management",)),
     )
 
 
+_EVERYWHERE = ("0.0.0.0/0", "::/0")
+
+
 def _from_settings(intent: Intent, gateway: Host, key: str) -> Iterator[Rule]:
     """What towns and sites add by settings of the firewall role; the role accepts it, so the proof must see it."""
     values = intent.variables(gateway)
     for name in ("firewall_extra_forward", "firewall_extra_inbound"):
-        entries: Sequence[dict[str, object]] = values.get(name) or ()
+        entries: Sequence[dict[str, Any]] = values.get(name) or ()
         if not entries:
             continue
         layer = intent.explain(gateway.name, name)[-1]
         for entry in entries:
+            # As in the role's template: a side that is not named matches everything, an empty one nothing.
+            sources = _networks(intent, gateway, name, entry.get("sources", _EVERYWHERE))
+            ends = entry.get("destinations", _EVERYWHERE) if name == "firewall_extra_forward" else ()
+            destinations = _networks(intent, gateway, name, ends)
+            if not sources or (name == "firewall_extra_forward" and not destinations):
+                continue
             yield Rule(
                 id=str(entry.get("name", name)),
                 owner=f"setting {name} of {gateway.name}",
                 reason=str(entry.get("reason", "")),
                 site=key,
                 protocol=str(entry.get("protocol", "tcp")),
-                ports=frozenset(int(str(port)) for port in _listed(entry.get("ports"))),
-                sources=Addresses.of(str(item) for item in _listed(entry.get("sources"))),
-                destinations=Addresses.of(str(item) for item in _listed(entry.get("destinations"))),
+                ports=frozenset(port for port in entry.get("ports") or () if isinstance(port, int)),
+                sources=sources,
+                destinations=destinations,
                 setting=True,
                 origin=(layer.path, layer.line),
             )
 
 
-def _listed(value: object) -> Sequence[object]:
-    return value if isinstance(value, list | tuple) else ()
+def _networks(intent: Intent, gateway: Host, name: str, texts: Iterable[object]) -> Addresses:
+    try:
+        return Addresses.of(str(text) for text in texts)
+    except ValueError as error:
+        layer = intent.explain(gateway.name, name)[-1]
+        message = f"{name} of {gateway.name} cannot be judged: {error}"
+        hint = "write networks such as 10.0.8.0/24 or ranges such as 10.0.8.5-10.0.8.9"
+        raise InputError([Finding(shown(layer.path), layer.line, 1, message, hint)]) from None
 
 
 __all__ = ["Addresses", "Rule", "Span", "rules", "span"]

@@ -269,6 +269,18 @@ def _server_nowhere(files: Files) -> None:
     del school(files)["servers"][0]["port"]
 
 
+def _radio_in_management(files: Files) -> None:
+    school(files)["rooms"][0]["devices"][1]["zones"] = ["guest", "mgmt"]
+
+
+def _telephone_in_the_zone_of_its_client(files: Files) -> None:
+    school(files)["rooms"][1]["devices"][0]["zone"] = "administration"
+
+
+def _administrators_among_pupils(files: Files) -> None:
+    files["provider"]["management"].append("10.16.40.0/24")
+
+
 def _too_many_guests(files: Files) -> None:
     school(files)["zones"]["guest"]["clients"] = 2043
 
@@ -385,6 +397,9 @@ PLANTED: dict[Callable[[Files], None], tuple[str, str]] = {
     _client_in_management: ("management-access", "port 1 of sw1 (nsc-r1-pc01)"),
     _printer_in_management: ("management-access", "nsc-r1-pr40"),
     _free_socket_in_management: ("management-access", "port 20 of sw2 (office-04)"),
+    _radio_in_management: ("management-access", "offers the management VLAN 10 as a radio network"),
+    _telephone_in_the_zone_of_its_client: ("port-zone", "VLAN 20 is both untagged and tagged at port 1 of sw2"),
+    _administrators_among_pupils: ("subnet-overlap", "10.16.40.0/24 overlaps zone teaching of north/school"),
     _zone_of_port: ("port-zone", "nsc-r1-pc01 belongs into zone teaching, but port 1 of sw1 is in zone administration"),
     _ring_without_stp: ("loop", "sw1 speaks no spanning tree"),
     _ring_at_gateway: ("loop", "gw1 is a gateway"),
@@ -432,7 +447,7 @@ def test_planted_mistake_is_found(tmp_path, plant):
 
 def test_every_check_has_a_planted_mistake():
     """Checks that no site file can violate (the loader or the compiler stands before them) are planted below."""
-    in_topology = {"subnet-overlap", "trunk-mismatch", "port-count"}
+    in_topology = {"trunk-mismatch", "port-count"}
     assert set(checks.CHECKS) == {check for check, _ in PLANTED.values()} - {"rule-unreachable"} | in_topology
 
 

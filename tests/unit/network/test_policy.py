@@ -16,9 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from verbund.errors import InputError
 from verbund.intent import load
+from verbund.network import checks
 from verbund.network.policy import Addresses, rules, span
-from verbund.network.reachability import Model, matrix
+from verbund.network.reachability import Model, breaches, matrix
 
 ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 11, 22)
@@ -101,6 +103,64 @@ def test_rules_of_settings_are_seen(tmp_path):
     assert set(found) == {"x", "y"}
     assert found["x"].place()[1] == len(path.read_text(encoding="utf-8").splitlines())
     assert not found["y"].destinations
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("{name: x, protocol: icmp, sources: [10.48.0.0/21]}", ("everywhere", 1)),
+        ("{name: x, protocol: icmp, sources: [10.48.0.0/21], destinations: []}", None),
+        ("{name: x, protocol: icmp, sources: [10.48.8.1-10.48.8.9], destinations: [10.48.0.9]}", ("one", 1)),
+    ],
+)
+def test_settings_mean_what_the_role_makes_of_them(tmp_path, entry, expected):
+    """A side that is missing matches everything; an empty one nothing; ranges are sets of nftables, too."""
+    shutil.copytree(ROOT / "inventory", tmp_path / "inventory")
+    path = tmp_path / "inventory/haan/tenant.yml"
+    path.write_text(path.read_text(encoding="utf-8") + f"settings: {{firewall_extra_forward: [{entry}]}}\n", "utf-8")
+    intent = load(tmp_path / "inventory", ["haan"], today=TODAY)
+    model = Model.of(intent)
+    found = [rule for rule in model.rules["haan/rathaus"] if rule.setting]
+    assert len(found) == (expected[1] if expected else 0)
+    assert bool(breaches(model)) == bool(expected), "from or to the other side"
+
+
+def test_settings_that_nobody_can_judge_are_refused(tmp_path):
+    shutil.copytree(ROOT / "inventory", tmp_path / "inventory")
+    path = tmp_path / "inventory/haan/tenant.yml"
+    extra = "settings: {firewall_extra_forward: [{name: x, sources: [gateway.example], destinations: [10.0.0.0/8]}]}\n"
+    path.write_text(path.read_text(encoding="utf-8") + extra, encoding="utf-8")
+    with pytest.raises(InputError, match="firewall_extra_forward of gsh-gw1 cannot be judged"):
+        Model.of(load(tmp_path / "inventory", ["haan"], today=TODAY))
+
+
+def test_a_deviation_of_the_firewall_is_outside_the_proof(tmp_path):
+    shutil.copytree(ROOT / "inventory", tmp_path / "inventory")
+    path = tmp_path / "inventory/erkrath/deviations.yml"
+    extra = (
+        "  - id: DEV-ERK-099\n    controls: [VB-FWL-004]\n    scope: {hosts: [gse-gw1]}\n    owner: IT\n    reason: R\n"
+        "    compensation: K\n    created: 2026-11-01\n    expires: 2027-03-01\n"
+    )
+    path.write_text(path.read_text(encoding="utf-8").rstrip("\n") + "\n" + extra, encoding="utf-8")
+    model = Model.of(load(tmp_path / "inventory", ["erkrath"], today=TODAY))
+    issues = [str(issue) for issue in checks.run(model) if issue.check == "separation"]
+    assert len(issues) == 1
+    assert "deviation DEV-ERK-099 excepts VB-FWL-004 on gse-gw1" in issues[0]
+
+
+@pytest.mark.parametrize("place", ["inventory/group_vars/all.yml", "playbooks/host_vars/gse-gw1/extra.yml"])
+def test_rules_in_variables_of_ansible_are_outside_the_proof(tmp_path, place):
+    shutil.copytree(ROOT / "inventory", tmp_path / "inventory")
+    path = tmp_path / place
+    path.parent.mkdir(parents=True)
+    path.write_text("sshd_port: 22\n", encoding="utf-8")
+    intent = load(tmp_path / "inventory", ["haan"], today=TODAY)
+    assert checks.run(Model.of(intent)) == []
+    path.write_text("sshd_port: 22\nfirewall_extra_forward: []\n", encoding="utf-8")
+    (issue,) = checks.run(Model.of(intent))
+    assert issue.check == "separation"
+    assert not issue.finding.warning
+    assert str(issue.finding).startswith(f"{path}:2:1: firewall_extra_forward stands in a file of Ansible's")
 
 
 # -- the matrix --------------------------------------------------------------------------------------------------------
