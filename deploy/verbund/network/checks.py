@@ -402,14 +402,14 @@ def without_port(model: Model) -> Iterator[Issue]:
 def subnets(model: Model) -> Iterator[Issue]:
     """Every subnet is its own, and nobody sits in the networks that administrators come from."""
     for site in model.network.sites:
-        for zone in site.zones.values():
+        for record in site.zones.values():
             for network in model.intent.provider.management:
-                if _overlap(network, zone.four) or _overlap(network, zone.six):
+                if _overlap(network, record.four) or _overlap(network, record.six):
                     source = model.intent.provider_source
                     yield _at(
                         "subnet-overlap",
                         (source.name, *source.place(("management",))),
-                        f"management network {network} overlaps zone {zone.name} of {site.key}",
+                        f"management network {network} overlaps zone {record.name} of {site.key}",
                         "whoever sits there could log in everywhere; administrators have a network of their own",
                     )
     entries = sorted(

@@ -7,6 +7,7 @@ import json
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -124,19 +125,38 @@ WORDS = ["zone", "serves", "native", "stp", "uplink", "zones", "priority", "with
 VALUES = SCALARS | st.lists(SCALARS, max_size=3)
 
 
+def everything() -> dict[str, Any]:
+    """A small site that uses most words."""
+    value: dict[str, Any] = yaml.safe_load((ROOT / "inventory/haan/sites/rathaus.yml").read_text(encoding="utf-8"))
+    value["rooms"] = value["rooms"][:4]
+    first, fourth = value["rooms"][0], value["rooms"][3]
+    first["devices"].append({"kind": "ap", "number": 100, "zones": ["guest"]})
+    first["ports"] = [first["ports"], {"switch": "sw2", "port": 20, "serves": "ap", "socket": "A1"}]
+    fourth["devices"][0]["with_client"] = True
+    value["links"] = [{"from": "sw2/45-46", "to": "sw1/47-48", "zones": ["mgmt", "guest", "servers"]}]
+    value["switches"][0] |= {"uplink": 40, "dot1x": "off", "stp": True}
+    value["rooms"] = [first, fourth]
+    del value["switches"][1]["uplink"]
+    return value
+
+
+def attempt(root: Path, value: dict[str, Any]) -> int:
+    """Load, check, and compile what has no error; returns how many switches were compiled."""
+    shutil.copytree(ROOT / "inventory", root / "inventory")
+    (root / "inventory/haan/sites/rathaus.yml").write_text(json.dumps(value), encoding="utf-8")
+    model = Model.of(load(root / "inventory", ["haan"], today=TODAY))
+    if any(not issue.finding.warning for issue in checks.run(model)):
+        return 0
+    return len([structured.dump(config) for config in compiler.configs(model)])
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_the_loader_accepts_is_checked_and_what_is_clean_compiles(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     root = tmp_path_factory.mktemp("any")
-    shutil.copytree(ROOT / "inventory", root / "inventory")
-    path = root / "inventory/haan/sites/rathaus.yml"
-    value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    value["rooms"] = value["rooms"][:4]
-    value["rooms"][0]["devices"].append({"kind": "ap", "number": 100, "zones": ["guest"]})
-    value["links"] = [{"from": "sw2/45-46", "to": "sw1/47-48", "zones": ["mgmt"]}]
-    value["rooms"][3]["devices"][0]["with_client"] = True
+    value = everything()
     place, container, step = data.draw(st.sampled_from([value["switches"], value["rooms"], value["links"]])), None, None
     while isinstance(place, dict | list) and place and (step is None or data.draw(st.integers(0, 3))):
         container = place
@@ -145,14 +165,14 @@ def test_whatever_the_loader_accepts_is_checked_and_what_is_clean_compiles(
     if isinstance(container, dict) and data.draw(st.booleans()):
         step = data.draw(st.sampled_from(WORDS))
     container[step] = data.draw(VALUES)
-    path.write_text(json.dumps(value), encoding="utf-8")
     try:
-        model = Model.of(load(root / "inventory", ["haan"], today=TODAY))
+        attempt(root, value)
     except InputError:
         return
-    if not any(not issue.finding.warning for issue in checks.run(model)):
-        for config in compiler.configs(model):
-            structured.dump(config)
+
+
+def test_the_start_of_these_mutations_compiles(tmp_path):
+    assert attempt(tmp_path, everything()) == 3
 
 
 @pytest.mark.parametrize(
