@@ -549,19 +549,16 @@ def routes(model: Model) -> Iterator[Issue]:
         site.key: Addresses.of(str(network) for zone in site.zones.values() for network in (zone.four, zone.six))
         for site in model.network.sites
     }
+    owners = reachability.Owners(model.network.sites)
     told: set[tuple[str, str, str]] = set()
     for key, rules in model.rules.items():
         for rule in rules:
             begin = rule.sources.common(spaces[key])
             if not begin or not rule.destinations:
                 continue
-            for other, theirs in model.rules.items():
-                if other == key:
-                    continue
+            for other in dict.fromkeys(site.key for site, _ in owners.within(rule.destinations) if site.key != key):
                 end = rule.destinations.common(spaces[other])
-                if not end:
-                    continue
-                for back in theirs:
+                for back in model.rules[other]:
                     there, here = back.destinations.common(end), back.sources.common(begin)
                     if not there or not here or back.protocol != rule.protocol:
                         continue

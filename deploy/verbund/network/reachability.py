@@ -192,8 +192,12 @@ class Model:
 # -- the proof ---------------------------------------------------------------------------------------------------------
 
 
-class _Owners:
-    """Which zone of which site an address belongs to."""
+class Owners:
+    """Which zone of which site an address belongs to.
+
+    Args:
+        sites: those that are asked about.
+    """
 
     def __init__(self, sites: Sequence[Site]) -> None:
         self._entries: list[tuple[Span, Site, Zone]] = sorted(
@@ -279,7 +283,7 @@ def _station(site: Site, node: Node) -> str:
 
 
 def _by_rules(model: Model) -> Iterator[Breach]:
-    owners = _Owners(model.network.sites)
+    owners = Owners(model.network.sites)
     into: list[tuple[Site, Zone, Rule, Site, Zone]] = []
     out: list[tuple[Site, Zone, Rule, Site, Zone]] = []
     for rules in model.rules.values():
@@ -378,7 +382,7 @@ def classes(model: Model, site: Site) -> tuple[list[Class], list[Class]]:
         ]
     touched = [rule for rule in model.rules[site.key] if rule.destinations]
     outside: list[Class] = []
-    owners = _Owners([other for other in model.network.sites if other is not site])
+    owners = Owners([other for other in model.network.sites if other is not site])
     seen: dict[tuple[str, str], None] = {}
     for rule in touched:
         for side in (rule.sources, rule.destinations):
@@ -472,4 +476,4 @@ def _all_of(rule: Addresses, wanted: Addresses) -> bool:
     return all(rule.holds(item) for item in wanted.spans if item[0] in versions)
 
 
-__all__ = ["Breach", "Cell", "Class", "Layer2", "Model", "breaches", "classes", "matrix"]
+__all__ = ["Breach", "Cell", "Class", "Layer2", "Model", "Owners", "breaches", "classes", "matrix"]
