@@ -54,10 +54,8 @@ def check(
     chosen = _site(model, site) if site is not None else None
     issues = checks.run(model, chosen.key if chosen else None)
     for issue in issues:
-        text, _, hint = str(issue.finding).partition("\n")
-        errors.print(safe(f"{text} [{issue.check}]"), markup=False, soft_wrap=True)
-        if hint:
-            errors.print(safe(hint), markup=False, soft_wrap=True)
+        first, *rest = str(issue.finding).split("\n")
+        errors.print(safe("\n".join([f"{first} [{issue.check}]", *rest])), markup=False, soft_wrap=True)
     sites = [chosen] if chosen else model.network.sites
     problems = sum(not issue.finding.warning for issue in issues)
     output.print(
@@ -69,6 +67,15 @@ def check(
         markup=False,
         soft_wrap=True,
     )
+    if not any(issue.check == "separation" for issue in issues):
+        parts = sum(len(model.layer2[item.key].parts) for item in model.network.sites)
+        rules = sum(map(len, model.rules.values()))
+        output.print(
+            f"administration and pedagogy are apart: none of {parts:,} parts of layer 2 joins them, none of {rules:,} "
+            "rules leads across, also not by way of zones with routers",
+            markup=False,
+            soft_wrap=True,
+        )
     if problems:
         raise typer.Exit(ExitCode.FINDINGS)
 

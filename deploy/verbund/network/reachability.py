@@ -134,7 +134,8 @@ class Breach:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.reason}: {' -> '.join(self.steps)}"
+        first, *rest = self.steps
+        return "\n    ".join([f"{self.reason}:", first, *(f"-> {step}" for step in rest)])
 
 
 @dataclass(frozen=True, slots=True)

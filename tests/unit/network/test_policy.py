@@ -265,6 +265,7 @@ def test_net_check(run):
     code, out, err = run("net", "check")
     assert code == 0
     assert out.startswith("good: 5 sites, 25 switches")
+    assert "administration and pedagogy are apart: none of " in out
     assert "[ssh-legacy]" in err
     path = Path("inventory/erkrath/sites/gymnasium.yml")
     path.write_text(
