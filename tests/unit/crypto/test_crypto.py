@@ -325,7 +325,7 @@ def test_check_warns_on_the_day_that_is_asked_for(run):
     assert code == 0
     assert "ends with 2031, 35 months from 2029-01-01" in err
     assert "0 warnings" not in out
-    code, out, err = run("check", "--on", "2028-12-31")
+    code, out, err = run("check", "haan", "--on", "2028-12-31")
     assert (code, err) == (0, "")
     assert "0 warnings" in out
 
