@@ -233,10 +233,10 @@ _ON_PORTS: dict[str, Callable[[Port], object]] = {
     "dot1x.monitor": lambda port: port.dot1x and port.dot1x.mode == "monitor",
     "dot1x.auth_fail": lambda port: port.dot1x and port.dot1x.auth_fail,
     "dot1x.critical": lambda port: port.dot1x and port.dot1x.critical,
-    "ra_guard": lambda port: port.ra_guard and port.mode == "access",
+    "ra_guard": lambda port: port.ra_guard and port.mode == "access" and not port.channel,
     "storm_percent": lambda port: port.storm_percent,
     "poe": lambda port: port.poe == "off" and port.mode != "parked",
-    "stp.guard": lambda port: port.stp != "uplink" and port.mode != "parked",
+    "stp.guard": lambda port: port.stp != "uplink" and port.mode != "parked" and not port.channel,
 }
 _ON_DEVICE: dict[str, Callable[[DeviceConfig], object]] = {
     "stp.mstp": lambda _: True,

@@ -82,8 +82,8 @@ def plain(platform: str) -> dict[str, Any]:
             *({"name": name(number), "mode": "parked"} for number in range(5, 10)),
             {"name": name(10), "description": "sw2", "mode": "trunk", "tagged": "10,20", "stp": "guarded",
              "ra_guard": False},
-            {"name": name(11), "description": "Uplink A", "mode": "trunk", "channel": 1, "tagged": "10,20-22,80,98"},
-            {"name": name(12), "description": "Uplink B", "mode": "trunk", "channel": 1, "tagged": "10,20-22,80,98"},
+            {"name": name(11), "description": "Uplink A", "channel": 1},
+            {"name": name(12), "description": "Uplink B", "channel": 1},
         ],
     })  # fmt: skip
 
