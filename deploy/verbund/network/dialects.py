@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
+# ruff: noqa: D102, PLR0911, PLR0912 - overridden methods are explained at `Dialect`; a grammar is a list of cases
 """How each command line thinks: from printed text to a normal form in which one line says one thing, and back.
 
 The normal form of a configuration is a tree of lines. Lists of VLANs and ports are one line each, secrets are masked,
@@ -13,6 +14,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from verbund.errors import VerbundError
 from verbund.network.redact import mask
@@ -52,8 +54,12 @@ class Command:
     kind: str = "vlans"
 
 
+_COMMUNITY = re.compile(r"snmp-(?:server|agent) community ")
+
 # When a command is due. Everything new is built before anything old is taken away: make before break.
-VLANS, REFERENCED, GLOBALS, LISTS, PORTS, MODES, GUARDS, OPEN, SHUT, UNLIST, UNPORT, UNGLOBAL, UNREFERENCED, UNVLAN = range(14)
+VLANS, REFERENCED, GLOBALS, LISTS, PORTS, MODES, GUARDS, OPEN, SHUT, UNLIST, UNPORT, UNGLOBAL, UNREFERENCED, UNVLAN = (
+    range(14)
+)
 
 
 @dataclass(slots=True)
@@ -125,15 +131,15 @@ class Dialect(ABC):
         """
         tree = Tree()
         managed, physical, numbered = re.compile(self.managed), re.compile(self.physical), re.compile(self.numbered)
-        hidden = [re.compile(expression) for expression in self.hidden]
-        implicit = [re.compile(expression) for expression in self.implicit]
+        hidden = re.compile("|".join((*self.hidden, *self.implicit)) or r"(?!)")
         foreign: dict[str, None] = {}
         for path, line in self.parse(text):
             top = path[0] if path else line
             if not managed.match(top):
                 foreign[top] = None
                 continue
-            for where, canonical in self.expand(path, line):
+            for where, written in self.expand(path, line):
+                canonical = written
                 top = where[0] if where else canonical
                 if ports is not None and physical.fullmatch(top) and top not in ports:
                     foreign[top] = None
@@ -146,11 +152,13 @@ class Dialect(ABC):
                 if match := numbered.match(" > ".join((*where, canonical))):
                     number, canonical = int(match[1]), canonical.replace(f"{match[1]} ", "", 1)
                 shown = " > ".join((*where, canonical))
-                if any(expression.search(shown) for expression in (*hidden, *implicit)):
+                if hidden.search(shown):
                     continue
-                tree.leaves.setdefault((where, mask(canonical)), canonical)
+                # A community is never wanted: what it is called tells two of them apart.
+                key = canonical if _COMMUNITY.match(canonical) else mask(canonical)
+                tree.leaves.setdefault((where, key), canonical)
                 if number:
-                    tree.numbers[where, mask(canonical)] = number
+                    tree.numbers[where, key] = number
         tree.foreign = list(foreign)
         self.complete(tree)
         return tree
@@ -163,15 +171,11 @@ class Dialect(ABC):
 
     def slot(self, path: Path, text: str) -> str:
         """What a line is about: of two lines with the same slot in the same section the later replaces the earlier."""
-        shown = " > ".join((*path, self.positive(text)))
-        for expression, name in self.slots:
-            if match := re.search(expression, shown):
-                return match.expand(name)
-        return self.positive(text)
+        return _slot(self, path, self.positive(text))
 
-    def implied(self, path: Path, text: str, wanted: list[str]) -> bool:
+    def implied(self, text: str, wanted: list[str]) -> bool:
         """Whether a line goes by itself, because of other lines that its section shall have."""
-        del path, text, wanted
+        del text, wanted
         return False
 
     # -- back to commands ------------------------------------------------------------------------------------------
@@ -186,7 +190,7 @@ class Dialect(ABC):
             if match := re.search(expression, shown):
                 text = match.expand(replacement)
                 return [(phase, Command(op.path, text))] if text else []
-        return [(phase, Command(op.path, self.negate(op.text)))]
+        return [(phase, Command(op.path, self.negate(running.leaves.get((op.path, op.text), op.text))))]
 
     def negate(self, text: str) -> str:
         """The command that takes a line back."""
@@ -247,6 +251,15 @@ def number_of(op: Op, running: Tree, wanted: Tree, allowed: range) -> int:
         if leaf == (op.path, op.text):
             return number
     raise KeyError(op.text)
+
+
+@cache
+def _slot(dialect: Dialect, path: Path, text: str) -> str:
+    shown = " > ".join((*path, text))
+    for expression, name in dialect.slots:
+        if match := re.search(expression, shown):
+            return match.expand(name)
+    return text
 
 
 def indented(text: str, comment: str, skip: str, banner: str | None = None) -> Iterator[Leaf]:
@@ -329,7 +342,7 @@ class _IosLike(Dialect):
                 return
         yield path, text
 
-    def implied(self, path: Path, text: str, wanted: list[str]) -> bool:
+    def implied(self, text: str, wanted: list[str]) -> bool:
         # 'none' gives way to any list, and any list to 'none'.
         match = re.fullmatch(r"(switchport (?:trunk|hybrid) allowed vlan )(\S+)", text)
         if not match:
@@ -411,11 +424,20 @@ class CiscoIos(_IosLike):
         (r"^(snmp-server (?:group|view) \S+)", r"\1"),
         (r"^(errdisable recovery interval|verbund-banner)\b", r"\1"),
         (r"^vlan \S+ > (name)\b", r"\1"),
-        (r"^interface .* > (description|ip address|switchport (?:access vlan|mode|trunk native vlan|voice vlan))\b", r"\1"),
+        (
+            r"^interface .* > (description|ip address|switchport (?:access vlan|mode|trunk native vlan|voice vlan))\b",
+            r"\1",
+        ),
         (r"^interface .* > (spanning-tree portfast|spanning-tree guard|power inline|channel-group)\b", r"\1"),
         (r"^interface .* > (storm-control \S+ level)", r"\1"),
-        (r"^interface .* > (authentication (?:event fail|event server dead|host-mode|order|priority|port-control))", r"\1"),
-        (r"^interface .* > (authentication timer reauthenticate|ip(?:v6)? (?:nd raguard|dhcp guard) attach-policy)", r"\1"),
+        (
+            r"^interface .* > (authentication (?:event fail|event server dead|host-mode|order|priority|port-control))",
+            r"\1",
+        ),
+        (
+            r"^interface .* > (authentication timer reauthenticate|ip(?:v6)? (?:nd raguard|dhcp guard) attach-policy)",
+            r"\1",
+        ),
         (r"^spanning-tree mst configuration > (name|revision)", r"\1"),
         (r"^radius server \S+ > (address ipv[46]|key)", r"\1"),
         (r"^line .* > (exec-timeout|transport input|access-class|ipv6 access-class)", r"\1"),
@@ -424,14 +446,14 @@ class CiscoIos(_IosLike):
     removals = (
         (r"^interface .* > (description|power inline|channel-group|switchport (?:access|voice|trunk native) vlan)\b.*",
          r"no \1"),
-        (r"^interface .* > (authentication (?:event fail|event server dead|event server alive)) (action).*", r"no \1 \2"),
+        ((r"^interface .* > (authentication (?:event fail|event server dead"
+         r"|event server alive)) (action).*"), r"no \1 \2"),
         (r"^interface .* > (authentication (?:host-mode|order|priority|timer reauthenticate))\b.*", r"no \1"),
         (r"^interface .* > (storm-control \S+ level)\b.*", r"no \1"),
         (r"^interface .* > (switchport mode)\b.*", r"no \1"),
         (r"^interface .* > (spanning-tree portfast)\b.*", r"no \1"),
         (r"^interface .* > (ipv6 (?:nd raguard|dhcp guard)).*", r"no \1"),
         (r"^(username \S+).*", r"no \1"),
-        (r"^(snmp-server community) \S+.*", r""),
         (r"^verbund-banner ", r"no banner login"),
         (r"^(vtp mode|spanning-tree mode|spanning-tree mst 0 priority|ip ssh \S+|hostname)\b.*", r"no \1"),
         (r"^line .* > (exec-timeout|transport input)\b.*", r"no \1"),
@@ -441,11 +463,14 @@ class CiscoIos(_IosLike):
 
     def parse(self, text: str) -> Iterator[Leaf]:
         section = (
-            r"(?:vlan [0-9,-]+|interface .+|aaa group .+|(?:ip|ipv6) access-list .+|ipv6 (?:nd raguard|dhcp guard) policy .+"
+            r"(?:vlan [0-9,-]+|interface .+|aaa group .+|(?:ip|ipv6) access-list .+|ipv6 (?:nd raguard"
+            r"|dhcp guard) policy .+"
             r"|spanning-tree mst configuration|radius server .+|line .+)"
         )
         # Only headers, never their lines: a line has " > " before it.
-        leaves = indented(text, r"!|Building conf|Current conf|version ", r"end|exit", r"banner (?:login|motd|exec) (\^C|\S)")
+        leaves = indented(
+            text, r"!|Building conf|Current conf|version ", r"end|exit", r"banner (?:login|motd|exec) (\^C|\S)"
+        )
         yield from _with_sections(leaves, rf"(?!.* > ){section}")
 
     def expand(self, path: Path, text: str) -> Iterator[Leaf]:
@@ -456,8 +481,6 @@ class CiscoIos(_IosLike):
                 yield path, ""
                 return
         text = re.sub(r"^(username \S+ privilege [0-9]+) algorithm-type \S+ ", r"\1 ", text)
-        if not path and text.startswith("snmp-server community"):
-            text = mask(text) if "<secret>" in text else text
         yield from super().expand(path, text)
 
     def restore_banner(self, text: str) -> str:
@@ -472,18 +495,30 @@ class LancomSx(_IosLike):
     lists = ("trunk", "hybrid")
     vlan_lists = ("ip arp inspection vlan",)
     managed = (
-        r"(?:no )?(?:hostname |verbund-banner |logging (?:on|host)|username |access management|vlan [0-9]|ip route|ipv6 route|"
-        r"ip dhcp snooping|ip arp inspection|ntp|ip http secure-server|ip ssh$|spanning-tree (?:mode|mst 0 priority|mst name|"
-        r"recovery)|snmp-server|aaa authentication login|radius-server (?:host|message-auth)|dot1x |qos storm |lmc Operating|"
+        r"(?:no )?(?:hostname |verbund-banner |logging (?:on|host)|username |access management|vlan [0-9]"
+        r"|ip route|ipv6 route|"
+        r"ip dhcp snooping|ip arp inspection|ntp|ip http secure-server|ip ssh$|spanning-tree (?:mode"
+        r"|mst 0 priority|mst name|"
+        r"recovery)|snmp-server|aaa authentication login|radius-server (?:host|message-auth)|dot1x "
+        r"|qos storm |lmc Operating|"
         r"interface |line (?:console|vty))"
     )
     physical = r"interface (?!vlan|llag)\S.*"
     numbered = r"access management ([0-9]+) [0-9]"
     hidden = (
-        r"^interface .* > (?:no shutdown|loop-protect|no loop-protect.*|lldp .*|poe mode|poe .*|qos .*|pvlan 1|mac .*)$",
+        (
+            r"^interface .* > (?:no shutdown|loop-protect|no loop-protect.*|lldp .*|poe mode|poe .*|qos .*"
+            r"|pvlan 1|mac .*)$"
+        ),
         r"^interface .* > (?:no (?:spanning-tree.*|dot1x.*|pvlan isolation|aggregation group|description))$",
-        r"^interface .* > (?:dot1x port-control force-authorized|spanning-tree|spanning-tree (?:auto-edge|link-type.*|mst.*))$",
-        r"^interface .* > (?:speed|duplex|media-type|flowcontrol|mtu|access-list|port-security|lacp|switchport (?:voice|forbidden|vlan))",
+        (
+            r"^interface .* > (?:dot1x port-control force-authorized|spanning-tree|spanning-tree (?:auto-edge"
+            r"|link-type.*|mst.*))$"
+        ),
+        (
+            r"^interface .* > (?:speed|duplex|media-type|flowcontrol|mtu|access-list|port-security|lacp"
+            r"|switchport (?:voice|forbidden|vlan))"
+        ),
         r"^interface .* > switchport (?:trunk|hybrid) (?:native vlan 1|allowed vlan (?:1-4094|all))$",
         r"^interface .* > switchport (?:access vlan 1|hybrid (?:acceptable|egress|ingress|port-type).*)$",
         r"^interface vlan .* > (?:no |ip (?:mtu|igmp)|ipv6 mld)",
@@ -492,25 +527,47 @@ class LancomSx(_IosLike):
         r"^no (?:ntp.*|snmp-server|dot1x.*|logging.*|access management|spanning-tree.*|qos storm.*|radius-server.*)$",
         r"^no ip (?:dhcp snooping|arp inspection)$",
         r"^aaa authentication login console local$",
-        r"^snmp-server (?:contact|location|view default_view)|^dot1x (?:timeout|max|macbased|guest|authentication timer inact)",
+        (
+            r"^snmp-server (?:contact|location|view default_view)|^dot1x (?:timeout|max|macbased|guest"
+            r"|authentication timer inact)"
+        ),
         r"^snmp-server access \S+ model any",
     )
     slots = (
-        (r"^(hostname|logging host|verbund-banner|snmp-server engine-id local|spanning-tree mode|spanning-tree mst name)\b", r"\1"),
-        (r"^(spanning-tree mst 0 priority|spanning-tree recovery interval|dot1x authentication timer re-authenticate)\b", r"\1"),
-        (r"^(qos storm \S+|aaa authentication login \S+|ntp server [0-9]+|access management [0-9]+|lmc Operating)\b", r"\1"),
+        (
+            (
+                r"^(hostname|logging host|verbund-banner|snmp-server engine-id local|spanning-tree mode"
+                r"|spanning-tree mst name)\b"
+            ),
+            r"\1",
+        ),
+        (
+            (
+                r"^(spanning-tree mst 0 priority|spanning-tree recovery interval"
+                r"|dot1x authentication timer re-authenticate)\b"
+            ),
+            r"\1",
+        ),
+        (r"^(qos storm \S+|aaa authentication login \S+|ntp server [0-9]+|lmc Operating)\b", r"\1"),
         (r"^(username \S+|snmp-server user \S+|radius-server host \S+)", r"\1"),
         (r"^vlan \S+ > (name)\b", r"\1"),
-        (r"^interface .* > (description|ip address|switchport (?:access vlan|mode|trunk native vlan|hybrid native vlan))\b", r"\1"),
+        (
+            (
+                r"^interface .* > (description|ip address|switchport (?:access vlan|mode|trunk native vlan"
+                r"|hybrid native vlan))\b"
+            ),
+            r"\1",
+        ),
         (r"^interface .* > (aggregation group|dot1x port-control)\b", r"\1"),
         (r"^line .* > (exec-timeout)", r"\1"),
     )
     removals = (
-        (r"^interface .* > (description|aggregation group|dot1x port-control|switchport (?:access|trunk native|hybrid native) vlan)\b.*",
+        ((r"^interface .* > (description|aggregation group|dot1x port-control|switchport (?:access"
+         r"|trunk native|hybrid native) vlan)\b.*"),
          r"no \1"),
         (r"^interface .* > (switchport mode)\b.*", r"switchport mode access"),
         (r"^interface .* > (ip address)\b.*", r"no \1"),
-        (r"^(username \S+|ntp server [0-9]+|access management [0-9]+|logging host|aaa authentication login \S+)\b.*", r"no \1"),
+        (r"^(username \S+|ntp server [0-9]+|logging host|aaa authentication login \S+)\b.*", r"no \1"),
         (r"^(radius-server host \S+)\b.*", r"no \1"),
         (r"^(snmp-server security-to-group model \S+ name \S+)\b.*", r"no \1"),
         (r"^(snmp-server user \S+ engine-id \S+)\b.*", r"no \1"),
@@ -553,8 +610,10 @@ class ArubaAosCx(Dialect):
 
     name = "aruba_aoscx"
     managed = (
-        r"(?:no )?(?:hostname |user |verbund-banner |ntp |cli-session|logging [0-9a-f]|radius-server host|aaa |port-access role verbund|"
-        r"ssh server vrf|https-server vrf|telnet|access-list ip(?:v6)? VERBUND|apply access-list ip(?:v6)? VERBUND|vlan [0-9]|"
+        r"(?:no )?(?:hostname |user |verbund-banner |ntp |cli-session|logging [0-9a-f]|radius-server host"
+        r"|aaa |port-access role verbund|"
+        r"ssh server vrf|https-server vrf|telnet|access-list ip(?:v6)? VERBUND"
+        r"|apply access-list ip(?:v6)? VERBUND|vlan [0-9]|"
         r"dhcpv[46]-snooping$|nd-snooping|spanning-tree|interface |snmp-server |snmpv3 |ip route |ipv6 route )"
     )
     physical = r"interface [0-9]+/.*"
@@ -568,8 +627,17 @@ class ArubaAosCx(Dialect):
     )
     implicit = (r"^no https-server vrf \S+$", r"^no telnet")
     slots = (
-        (r"^(hostname|verbund-banner|spanning-tree (?:priority|config-name|config-revision|mode)|nd-snooping)\b", r"\1"),
-        (r"^(spanning-tree bpdu-guard timeout|user \S+|snmpv3 user \S+|radius-server host \S+|logging \S+|ntp server \S+)", r"\1"),
+        (
+            r"^(hostname|verbund-banner|spanning-tree (?:priority|config-name|config-revision|mode)|nd-snooping)\b",
+            r"\1",
+        ),
+        (
+            (
+                r"^(spanning-tree bpdu-guard timeout|user \S+|snmpv3 user \S+|radius-server host \S+"
+                r"|logging \S+|ntp server \S+)"
+            ),
+            r"\1",
+        ),
         (r"^(aaa (?:accounting|authentication) \S+ \S+(?= group| local| start))", r"\1"),
         (r"^(aaa accounting port-access)", r"\1"),
         (r"^(?:cli-session) > (timeout)", r"\1"),
@@ -612,7 +680,11 @@ class ArubaAosCx(Dialect):
             r"|aaa authentication port-access (?:dot1x authenticator|mac-auth)"
             r"|interface .+ > aaa authentication port-access (?:dot1x authenticator|mac-auth))"
         )
-        yield from _with_sections(leaves, rf"(?:(?!.* > ){section}|interface [^>]+ > aaa authentication port-access (?:dot1x authenticator|mac-auth))")
+        yield from _with_sections(
+            leaves,
+            rf"(?:(?!.* > ){section}"
+            rf"|interface [^>]+ > aaa authentication port-access (?:dot1x authenticator|mac-auth))",
+        )
 
     def expand(self, path: Path, text: str) -> Iterator[Leaf]:
         header = path[0] if path else ""
@@ -626,7 +698,7 @@ class ArubaAosCx(Dialect):
             return
         yield path, text
 
-    def implied(self, path: Path, text: str, wanted: list[str]) -> bool:
+    def implied(self, text: str, wanted: list[str]) -> bool:
         # A port is either access or trunk: the first line of the one kind ends the other.
         if text.startswith("vlan trunk "):
             return any(line.startswith(("vlan access ", "lag ")) for line in wanted)
@@ -656,9 +728,12 @@ class ArubaAosS(Dialect):
 
     name = "aruba_aoss"
     managed = (
-        r"(?:no )?(?:hostname |trunk |logging [0-9a-f]|radius-server host|verbund-banner |timesync|ntp |telnet-server|web-management|"
-        r"ip (?:ssh|default-gateway|authorized-managers)|ipv6 (?:route|authorized-managers|ra-guard)|console idle-timeout|"
-        r"interface |snmp-server community|snmpv3 |aaa |protected-ports |dhcp-snooping|arp-protect|vlan [0-9]|spanning-tree|"
+        r"(?:no )?(?:hostname |trunk |logging [0-9a-f]|radius-server host|verbund-banner |timesync|ntp "
+        r"|telnet-server|web-management|"
+        r"ip (?:ssh|default-gateway|authorized-managers)|ipv6 (?:route|authorized-managers|ra-guard)"
+        r"|console idle-timeout|"
+        r"interface |snmp-server community|snmpv3 |aaa |protected-ports |dhcp-snooping|arp-protect"
+        r"|vlan [0-9]|spanning-tree|"
         r"tftp |cdp run|password manager)"
     )
     physical = r"interface (?!Trk)\S+"
@@ -672,8 +747,14 @@ class ArubaAosS(Dialect):
     implicit = (r'^no snmp-server community "public"$',)
     write_only = ((r"^password manager ", r"^aaa authentication ssh login "),)
     slots = (
-        (r"^(hostname|timesync|ip default-gateway|console idle-timeout|verbund-banner|aaa authentication \S+ \S+)\b", r"\1"),
-        (r"^(spanning-tree (?:config-name|config-revision|priority|bpdu-protection-timeout)|aaa accounting \S+)\b", r"\1"),
+        (
+            r"^(hostname|timesync|ip default-gateway|console idle-timeout|verbund-banner|aaa authentication \S+ \S+)\b",
+            r"\1",
+        ),
+        (
+            r"^(spanning-tree (?:config-name|config-revision|priority|bpdu-protection-timeout)|aaa accounting \S+)\b",
+            r"\1",
+        ),
         (r"^(aaa port-access authenticator \S+ (?:reauth-period|unauth-vid|client-limit))\b", r"\1"),
         (r"^(aaa port-access mac-based \S+ unauth-vid)\b", r"\1"),
         (r"^(trunk \S+|radius-server host \S+|snmpv3 user \S+)", r"\1"),
@@ -706,7 +787,8 @@ class ArubaAosS(Dialect):
         (r"^trunk ", REFERENCED, UNREFERENCED),
         (r"^(?:ip|ipv6) authorized-managers", REFERENCED, UNREFERENCED),
         (r"^interface .* > disable", SHUT, OPEN),
-        (r"^(?:aaa port-access|spanning-tree \S+ (?:admin|bpdu|root)|protected-ports|dhcp-snooping trust|arp-protect trust)",
+        ((r"^(?:aaa port-access|spanning-tree \S+ (?:admin|bpdu|root)|protected-ports|dhcp-snooping trust"
+         r"|arp-protect trust)"),
          GUARDS, UNPORT),
     )  # fmt: skip
     port_lists = (
@@ -730,8 +812,10 @@ class ArubaAosS(Dialect):
                 return
             if number == 1 or text.startswith(("no untagged", "no tagged")):
                 return
-        if path and path[0].startswith("interface ") and (
-            match := re.fullmatch(r"((?:dhcp-snooping|arp-protect) trust|(?:untagged|tagged) vlan .*)", text)
+        if (
+            path
+            and path[0].startswith("interface ")
+            and (match := re.fullmatch(r"((?:dhcp-snooping|arp-protect) trust|(?:untagged|tagged) vlan .*)", text))
         ):
             if "vlan" not in match[1]:
                 yield (), f"{match[1]} {path[0].removeprefix('interface ')}"
@@ -759,7 +843,7 @@ class ArubaAosS(Dialect):
 
     def tree(self, text: str, ports: frozenset[str] | None = None) -> Tree:
         tree = super().tree(text, ports)
-        for (path, line), original in list(tree.leaves.items()):
+        for (path, line), _original in list(tree.leaves.items()):
             plain = re.sub(r"^(radius-server host .*?) key <secret>$|^(snmpv3 user \S+) .*$", r"\1\2", line)
             if plain != line and not path:
                 tree.leaves = {
@@ -767,7 +851,11 @@ class ArubaAosS(Dialect):
                 }
         return tree
 
-    def implied(self, path: Path, text: str, wanted: list[str]) -> bool:
+    def implied(self, text: str, wanted: list[str]) -> bool:
+        # Access control that is switched off on a port takes its settings along.
+        match = re.fullmatch(r"(aaa port-access (?:authenticator|mac-based) \S+) .+", text)
+        if match and match[1] not in wanted:
+            return True
         # In one VLAN a port is untagged or tagged, and it is untagged in one VLAN only.
         match = re.fullmatch(r"(untagged|tagged) vlan ([0-9]+)", text)
         if not match:
@@ -800,15 +888,21 @@ class HpeComware(Dialect):
     negation = "undo"
     leave = "quit"
     managed = (
-        r"(?:undo )?(?:sysname |dot1x|mac-authentication|lldp global|vlan [0-9]|stp |dhcp snooping enable|interface |line vty|"
-        r"user-interface vty|ip route-static 0\.0\.0\.0 |ipv6 route-static :: |info-center (?:loghost|timestamp)|snmp-agent|"
-        r"ssh server|ntp-service|acl (?:basic 2000|ipv6 basic 2001)|verbund-banner |radius scheme verbund|domain (?:verbund|default)|"
+        r"(?:undo )?(?:sysname |dot1x|mac-authentication|lldp global|vlan [0-9]|stp |dhcp snooping enable"
+        r"|interface |line vty|"
+        r"user-interface vty|ip route-static 0\.0\.0\.0 |ipv6 route-static :: |info-center (?:loghost"
+        r"|timestamp)|snmp-agent|"
+        r"ssh server|ntp-service|acl (?:basic 2000|ipv6 basic 2001)|verbund-banner |radius scheme verbund"
+        r"|domain (?:verbund|default)|"
         r"local-user |ip https? |telnet server|ftp server)"
     )
     physical = r"interface (?!Vlan-interface|Bridge-Aggregation|NULL|LoopBack)\S+"
     numbered = r"acl .* > rule ([0-9]+) "
     hidden = (
-        r"^interface .* > (?:port link-mode bridge|undo shutdown|undo (?:port (?:trunk|hybrid).*)|combo .*|speed .*|duplex .*)$",
+        (
+            r"^interface .* > (?:port link-mode bridge|undo shutdown|undo (?:port (?:trunk|hybrid).*)|combo .*"
+            r"|speed .*|duplex .*)$"
+        ),
         r"^interface .* > port access vlan 1$",
         r"^interface NULL0|^snmp-agent local-engineid",
         r"^stp instance 0 priority 32768$|^stp mode mstp$",
@@ -818,13 +912,34 @@ class HpeComware(Dialect):
     )
     implicit = (r"^undo (?:ip https? enable|telnet server enable|ftp server enable)$",)
     slots = (
-        (r"^(sysname|stp instance 0 priority|stp mode|dot1x authentication-method|info-center timestamp loghost)\b", r"\1"),
-        (r"^(snmp-agent sys-info version|snmp-agent group v3 \S+|snmp-agent usm-user v3 \S+|ssh server (?:ipv6 )?acl|verbund-banner)\b", r"\1"),
+        (
+            r"^(sysname|stp instance 0 priority|stp mode|dot1x authentication-method|info-center timestamp loghost)\b",
+            r"\1",
+        ),
+        (
+            (
+                r"^(snmp-agent sys-info version|snmp-agent group v3 \S+|snmp-agent usm-user v3 \S+"
+                r"|ssh server (?:ipv6 )?acl|verbund-banner)\b"
+            ),
+            r"\1",
+        ),
         (r"^vlan \S+ > (name)\b", r"\1"),
         (r"^stp region-configuration > (region-name|revision-level)", r"\1"),
-        (r"^interface .* > (description|ip address|port link-type|port access vlan|port trunk pvid|port hybrid pvid)\b", r"\1"),
-        (r"^interface .* > (voice-vlan|broadcast-suppression|multicast-suppression|port link-aggregation group)\b", r"\1"),
-        (r"^interface .* > (dot1x (?:auth-fail|critical) vlan|dot1x timer reauth-period|dot1x mandatory-domain)\b", r"\1"),
+        (
+            (
+                r"^interface .* > (description|ip address|port link-type|port access vlan|port trunk pvid"
+                r"|port hybrid pvid)\b"
+            ),
+            r"\1",
+        ),
+        (
+            r"^interface .* > (voice-vlan|broadcast-suppression|multicast-suppression|port link-aggregation group)\b",
+            r"\1",
+        ),
+        (
+            r"^interface .* > (dot1x (?:auth-fail|critical) vlan|dot1x timer reauth-period|dot1x mandatory-domain)\b",
+            r"\1",
+        ),
         (r"^interface .* > (mac-authentication (?:guest-vlan|critical vlan|domain))\b", r"\1"),
         (r"^interface .* > (ipv6 nd raguard role|link-aggregation mode)\b", r"\1"),
         (r"^line .* > (authentication-mode|protocol inbound|idle-timeout)", r"\1"),
@@ -834,11 +949,15 @@ class HpeComware(Dialect):
         (r"^(domain default enable)\b", r"\1"),
     )
     removals = (
-        (r"^interface .* > (description|port access vlan|port (?:trunk|hybrid) pvid|broadcast-suppression|multicast-suppression)\b.*",
+        ((r"^interface .* > (description|port access vlan|port (?:trunk|hybrid) pvid|broadcast-suppression"
+         r"|multicast-suppression)\b.*"),
          r"undo \1"),
-        (r"^interface .* > (port link-aggregation group|dot1x (?:auth-fail|critical) vlan|dot1x mandatory-domain)\b.*", r"undo \1"),
-        (r"^interface .* > (dot1x timer reauth-period|mac-authentication (?:guest-vlan|critical vlan|domain))\b.*", r"undo \1"),
-        (r"^interface .* > (ipv6 nd raguard role|voice-vlan|link-aggregation mode|port link-type|port-isolate enable)\b.*", r"undo \1"),
+        ((r"^interface .* > (port link-aggregation group|dot1x (?:auth-fail|critical) vlan"
+         r"|dot1x mandatory-domain)\b.*"), r"undo \1"),
+        ((r"^interface .* > (dot1x timer reauth-period|mac-authentication (?:guest-vlan|critical vlan"
+         r"|domain))\b.*"), r"undo \1"),
+        ((r"^interface .* > (ipv6 nd raguard role|voice-vlan|link-aggregation mode|port link-type"
+         r"|port-isolate enable)\b.*"), r"undo \1"),
         (r"^(stp instance 0 priority|stp mode|dot1x authentication-method|sysname|domain default)\b.*", r"undo \1"),
         (r"^(snmp-agent usm-user v3 \S+ \S+).*", r"undo \1"),
         (r"^(snmp-agent group v3 \S+).*", r"undo \1 privacy"),
@@ -864,7 +983,8 @@ class HpeComware(Dialect):
 
     def parse(self, text: str) -> Iterator[Leaf]:
         section = re.compile(
-            r"(?:vlan [0-9].*|stp region-configuration|interface \S+|line .+|user-interface .+|acl .+|radius scheme .+|domain (?!default).+|local-user .+)"
+            r"(?:vlan [0-9].*|stp region-configuration|interface \S+|line .+|user-interface .+|acl .+"
+            r"|radius scheme .+|domain (?!default).+|local-user .+)"
         )
         path: Path = ()
         lines = text.replace("\r", "").split("\n")
@@ -914,7 +1034,9 @@ class HpeComware(Dialect):
         yield path, text
 
     def complete(self, tree: Tree) -> None:
-        ports = [path for path in tree.sections if re.match(r"interface (?!Vlan-interface|NULL|LoopBack|M-Gig)", path[0])]
+        ports = [
+            path for path in tree.sections if re.match(r"interface (?!Vlan-interface|NULL|LoopBack|M-Gig)", path[0])
+        ]
         by_path: dict[Path, list[str]] = {}
         for path, text in tree.leaves:
             by_path.setdefault(path, []).append(text)
@@ -929,11 +1051,13 @@ class HpeComware(Dialect):
                 extra = "port trunk permit vlan 1" if kind == "trunk" else "port hybrid vlan 1 untagged"
                 tree.leaves.setdefault((path, extra), extra)
 
-    def implied(self, path: Path, text: str, wanted: list[str]) -> bool:
+    def implied(self, text: str, wanted: list[str]) -> bool:
         # Another link type begins without the VLANs of the one before.
         match = re.match(r"port (access|trunk|hybrid) ", text)
-        return bool(match) and f"port link-type {match[1]}" not in wanted and any(
-            line.startswith("port link-type ") for line in wanted
+        return (
+            match is not None
+            and f"port link-type {match[1]}" not in wanted
+            and any(line.startswith("port link-type ") for line in wanted)
         )
 
     def commands(self, op: Op, running: Tree, wanted: Tree) -> list[tuple[int, Command]]:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from hier_config.child import HConfigChild
 from hier_config.platforms.driver_base import HConfigDriverBase, HConfigDriverRules
 from hier_config.root import HConfig
 
@@ -31,9 +31,13 @@ from verbund.network.dialects import (
     Path,
     Tree,
 )
-from verbund.network.redact import redact
+from verbund.network.redact import mask, redact
 from verbund.network.render import fill
-from verbund.network.structured import PlatformName
+
+if TYPE_CHECKING:
+    from hier_config.child import HConfigChild
+
+    from verbund.network.structured import PlatformName
 
 _GONE = "~gone "
 _WIDTH = 200
@@ -92,7 +96,7 @@ class Plan:
         """What is typed in configuration mode, section headers and exits included.
 
         Args:
-            secrets: gives the secret of a name; without it the references stay, for showing.
+            secrets: gives the secret of a name; without it the references stay, for showing: no line holds a secret then.
         """
         dialect = DIALECTS[self.platform]
         result: list[str] = []
@@ -106,7 +110,10 @@ class Plan:
             current = command.path
             result += dialect.write(command)
         result += [dialect.leave] * len(current)
-        return [fill(line, secrets) for line in result] if secrets else result
+        if secrets:
+            return [fill(line, secrets) for line in result]
+        # What came out of a backup may hold real secrets; references are none and say what will be filled in.
+        return [line if "<secret:" in line else mask(line) for line in result]
 
 
 def plan(
@@ -126,12 +133,14 @@ def plan(
     """
     dialect = DIALECTS[platform]
     new = dialect.tree(wanted)
+    everything = Tree(leaves=dict(new.leaves))
     managed = frozenset(ports) if ports is not None else frozenset(path[0] for path in new.sections)
     old = dialect.tree(running, managed)
     for tree in (old, new):
         _drop_write_only(dialect, tree)
-    operations = _operations(platform, old, new)
-    unread = _write_only(dialect, wanted, operations, secrets)
+    same = old.leaves.keys() == new.leaves.keys() and old.sections.keys() == new.sections.keys()
+    operations = [] if same else _operations(platform, old, new)
+    unread = _write_only(dialect, everything, operations, secrets)
     commands = _ordered(dialect, operations, old, new, unread)
     return Plan(platform, tuple(commands), tuple(old.foreign), difference(old, new))
 
@@ -168,15 +177,21 @@ def difference(old: Tree, new: Tree) -> str:
     before, after = _by_path(old), _by_path(new)
     for path in paths:
         one, other = before.get(path, {}), after.get(path, {})
-        changes = [f"- {text}" for text in one if text not in other] + [f"+ {text}" for text in other if text not in one]
+        changes = [f"- {text}" for text in one if text not in other] + [
+            f"+ {text}" for text in other if text not in one
+        ]
         if path and path not in old.sections and path in new.sections:
             changes.insert(0, "+ (new)")
         if path in old.sections and path not in new.sections:
             changes.insert(0, "- (removed)")
         if changes:
             indent = "  " if path else ""
-            lines += [*([" > ".join(path)] if path else []), *(indent + change for change in changes)]
+            lines += [*([" > ".join(path)] if path else []), *(indent + _shown(change) for change in changes)]
     return "\n".join(lines) + ("\n" if lines else "")
+
+
+def _shown(change: str) -> str:
+    return change[:2] + mask(change[2:])
 
 
 def _by_path(tree: Tree) -> dict[Path, dict[str, None]]:
@@ -192,10 +207,7 @@ def _drop_write_only(dialect: Dialect, tree: Tree) -> None:
             del tree.leaves[path, text]
 
 
-def _write_only(dialect: Dialect, wanted: str, operations: list[Op], always: bool) -> list[Command]:
-    if not dialect.write_only:
-        return []
-    tree = dialect.tree(wanted)
+def _write_only(dialect: Dialect, tree: Tree, operations: list[Op], always: bool) -> list[Command]:
     result: list[Command] = []
     for expression, companion in dialect.write_only:
         due = always or any(op.add and not op.path and re.match(companion, op.text) for op in operations)
@@ -234,7 +246,7 @@ def _operations(platform: PlatformName, old: Tree, new: Tree) -> list[Op]:
             result.append(Op(True, path, text))
             continue
         gone = text.removeprefix(_GONE)
-        if dialect.implied(path, gone, wanted_at.get(path, [])):
+        if dialect.implied(gone, wanted_at.get(path, [])):
             continue
         result.append(Op(False, path, gone))
     return result
@@ -258,9 +270,9 @@ def _ordered(dialect: Dialect, operations: list[Op], old: Tree, new: Tree, unrea
     due += [(GLOBALS, command) for command in unread]
     due.sort(key=lambda entry: entry[0])
     by_phase: list[tuple[float, list[Command]]] = []
-    for phase, command in due:
-        if not by_phase or by_phase[-1][0] != phase:
-            by_phase.append((phase, []))
+    for moment, command in due:
+        if not by_phase or by_phase[-1][0] != moment:
+            by_phase.append((moment, []))
         by_phase[-1][1].append(command)
     result: list[Command] = []
     for _, commands in by_phase:

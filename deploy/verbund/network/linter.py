@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
+# ruff: noqa: PLR0912, PLR0915 - a reader of a command line is one long list of its commands
 """Read a plan before it is sent: play it line by line on a model of the switch and refuse what would hurt on the way.
 
 Every state between two lines is looked at, for a session can die after any of them. Refused are lines after which
@@ -18,11 +19,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, summarize_address_range
+from typing import TYPE_CHECKING
 
 from verbund.network.dialects import DIALECTS, Path
-from verbund.network.diff import Plan
 from verbund.network.platforms import PLATFORMS
-from verbund.network.structured import Management, PlatformName
+
+if TYPE_CHECKING:
+    from verbund.network.diff import Plan
+    from verbund.network.structured import Management, PlatformName
 
 EVERY = frozenset(range(1, 4095))
 
@@ -56,6 +60,7 @@ class _Port:
     voice: int | None = None
     up: bool = True
     channel: str | None = None
+    unlisted: bool = False
 
     def carries(self) -> frozenset[int]:
         """VLANs that pass, untagged or tagged."""
@@ -148,7 +153,9 @@ def _ios(state: State, path: Path, line: str) -> None:
         elif re.match(r"ip access-list (?:standard|extended) VERBUND-MGMT", bare) and no:
             state.managers.clear()
         return
-    if header.startswith("ip access-list ") and (match := re.match(r"(?:[0-9]+ )?permit ([0-9.]+)(?: ([0-9.]+))?", bare)):
+    if header.startswith("ip access-list ") and (
+        match := re.match(r"(?:[0-9]+ )?permit ([0-9.]+)(?: ([0-9.]+))?", bare)
+    ):
         (state.managers.discard if no else state.managers.add)(_wild(match[1], match[2] or "0.0.0.0"))  # noqa: S104
         return
     if match := re.fullmatch(r"interface [Vv]lan ?([0-9]+)", header):
@@ -181,7 +188,9 @@ def _ios_port(port: _Port, no: bool, bare: str) -> None:
     elif match := re.match(r"switchport mode(?: (\w+))?", bare):
         mode = "access" if no else match[1]
         port.mode = "trunk" if mode in {"trunk", "hybrid"} else "access"
-    elif match := re.match(r"switchport (?:trunk|hybrid) allowed vlan(?: (add|remove|except|none|all))?(?: ?([0-9,-]+))?", bare):
+    elif match := re.match(
+        r"switchport (?:trunk|hybrid) allowed vlan(?: (add|remove|except|none|all))?(?: ?([0-9,-]+))?", bare
+    ):
         word, numbers = match[1], _vlans(match[2] or "")
         if no or word == "all":
             port.tagged = EVERY
@@ -245,17 +254,19 @@ def _cx(state: State, path: Path, line: str) -> None:
         port.up = no
     elif match := re.match(r"vlan access(?: ([0-9]+))?", bare):
         port.mode, port.access, port.tagged, port.native = "access", 1 if no else int(match[1]), frozenset(), 1
+        port.unlisted = False
     elif match := re.match(r"vlan trunk native(?: ([0-9]+))?", bare):
         if port.mode != "trunk":  # without a list first, a trunk carries all VLANs on some versions
-            port.mode, port.tagged = "trunk", EVERY
+            port.mode, port.tagged, port.unlisted = "trunk", EVERY, True
         port.native = 1 if no else int(match[1])
     elif match := re.match(r"vlan trunk allowed(?: ([0-9,-]+|all))?", bare):
         numbers = _vlans(match[1] or "all")
         if no:
             port.tagged -= numbers
         else:
-            port.tagged = (port.tagged if port.mode == "trunk" else frozenset()) | numbers
-            port.mode = "trunk"
+            listed = port.mode == "trunk" and not port.unlisted
+            port.tagged = (port.tagged if listed else frozenset()) | numbers
+            port.mode, port.unlisted = "trunk", False
     elif match := re.match(r"lag(?: ([0-9]+))?", bare):
         port.channel = None if no else match[1]
 
@@ -376,9 +387,9 @@ def _comware(state: State, path: Path, line: str) -> None:
     elif match := re.match(r"port trunk permit vlan (.+)", bare):
         numbers = _vlans(match[1])
         port.tagged = port.tagged - numbers if no else port.tagged | numbers
-    elif match := re.match(r"port trunk pvid(?: vlan ([0-9]+))?", bare):
-        port.native = 1 if no else int(match[1])
-    elif match := re.match(r"port hybrid pvid(?: vlan ([0-9]+))?", bare):
+    elif (match := re.match(r"port trunk pvid(?: vlan ([0-9]+))?", bare)) or (
+        match := re.match(r"port hybrid pvid(?: vlan ([0-9]+))?", bare)
+    ):
         port.native = 1 if no else int(match[1])
     elif match := re.match(r"port hybrid vlan (.+?)(?: (tagged|untagged))?$", bare):
         numbers = _vlans(match[1])
@@ -461,7 +472,7 @@ class _Checker:
         steps = list(self._steps())
         for path, text, _ in steps:
             self._apply(end, path, text)
-        had = {reason for reason in self._path_problems(start)}
+        had = set(self._path_problems(start))
         known = {reason for _, reason in self._problems(start, start, end)}
         shared = start.allowed() & end.allowed()
         state = read(self.plan.platform, self.running)
@@ -479,14 +490,16 @@ class _Checker:
                 now.append(("management-path", "no network that may log in now would be let in"))
             elif start.allowed() and not state.allowed():
                 now.append(("management-path", "the list of those who may log in would be empty"))
-            if self.controller and any(self.controller in network for network in start.allowed()):
-                if not any(self.controller in network for network in state.allowed()):
-                    now.append(("management-path", f"the controller {self.controller} would not be let in any more"))
+            if self._let_in(start) and not self._let_in(state):
+                now.append(("management-path", f"the controller {self.controller} would not be let in any more"))
             for rule, reason in now:
                 if reason not in known:
                     result.append(LintFinding(number, self._shown(path, text), rule, reason))
             known = {reason for _, reason in now}
         return result
+
+    def _let_in(self, state: State) -> bool:
+        return self.controller is not None and any(self.controller in network for network in state.allowed())
 
     def _steps(self) -> Iterable[tuple[Path, str, int]]:
         dialect = DIALECTS[self.plan.platform]
@@ -515,7 +528,7 @@ class _Checker:
 
     @staticmethod
     def _shown(path: Path, text: str) -> str:
-        return " > ".join((*path, text.split("\n")[0]))
+        return " > ".join((*path, text.split("\n", maxsplit=1)[0]))
 
     def _deletes(self, path: Path, text: str) -> frozenset[int]:
         match = re.fullmatch(r"(?:no|undo) vlan (?:batch )?([0-9].*)", text) if not path else None
@@ -538,9 +551,9 @@ class _Checker:
                 if not was and not (last.mode == "trunk" and last.tagged == EVERY):
                     yield "open-trunk", f"port {name} would carry all VLANs"
             # Comware puts a port into VLAN 1 when its link type changes; nothing can be done about that.
-            if self.plan.platform != "hpe_comware" and port.mode != "trunk" and port.access == 1:
-                if first and first.untagged() != 1 and last.untagged() != 1:
-                    yield "vlan-1", f"port {name} would pass through VLAN 1"
+            passing = self.plan.platform != "hpe_comware" and port.mode != "trunk" and port.access == 1
+            if passing and first and first.untagged() != 1 and last.untagged() != 1:
+                yield "vlan-1", f"port {name} would pass through VLAN 1"
 
     def _path_problems(self, state: State) -> list[str]:
         """Why the switch cannot be reached; nothing when one of the known ways stands."""

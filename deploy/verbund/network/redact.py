@@ -24,7 +24,10 @@ _SECRETS = tuple(
         rf"^(\s*password (?:manager|operator)(?: user-name {_VALUE})?) {_HOW}{_VALUE}",
         rf"^(\s*(?:password|secret)) {_HOW}{_VALUE}$",
         rf"^(\s*set authentication password) {_HOW}{_VALUE}",
-        rf"^(\s*(?:server-private|radius-server|tacacs-server|radius|tacacs)\b.*? (?:key|encrypted-key|secret-key)) {_HOW}{_VALUE}",
+        (
+            rf"^(\s*(?:server-private|radius-server|tacacs-server|radius|tacacs)\b.*? (?:key|encrypted-key"
+            rf"|secret-key)) {_HOW}{_VALUE}"
+        ),
         rf"^(\s*(?:key|key-string|pre-shared-key|server-key|wpa-psk (?:ascii|hex))) {_HOW}{_VALUE}$",
         rf"^(\s*(?:primary|secondary) (?:authentication|accounting) .*? key) {_HOW}{_VALUE}",
         rf"^(\s*snmp-server community) {_HOW}{_VALUE}",
@@ -34,6 +37,8 @@ _SECRETS = tuple(
         rf"^(\s*ntp-service authentication-keyid [0-9]+ .*?(?:cipher|simple)) {_VALUE}",
     )
 )
+# Most lines have no secret, and looking once is cheaper than looking for each of its forms.
+_PERHAPS = re.compile(r"secret|password|key|community|snmp-server (?:user|host)|usm-user|snmpv3|wpa-psk", re.IGNORECASE)
 # A user of SNMPv3 has two secrets in one line, each behind a word.
 _SNMP_USER = re.compile(r"^\s*(?:snmp-server user|snmpv3 user|snmp-agent usm-user)\b")
 _SNMP_VALUES = re.compile(
@@ -45,7 +50,8 @@ _SNMP_VALUES = re.compile(
 _SNMP_HOW = re.compile(r"(?<=\s)(?:cipher|simple|encrypted)\s+(?=authentication-mode)")
 
 _VOLATILE = re.compile(
-    r"^(?:Building configuration\.\.\.|Current configuration ?:|! (?:Last configuration change|NVRAM config last updated"
+    r"^(?:Building configuration\.\.\.|Current configuration ?:|! (?:Last configuration change"
+    r"|NVRAM config last updated"
     r"|No configuration change)|Running configuration:?|ntp clock-period |; Ver #|#?\s*Return$|!Time:|!export-time)"
 )
 _CERTIFICATE = re.compile(r"^\s*certificate (?:self-signed|ca) ")
@@ -57,6 +63,10 @@ def mask(line: str) -> str:
     Args:
         line: a line of a device or of a rendered configuration (``<secret:NAME>`` is masked like any secret).
     """
+    if not _PERHAPS.search(line):
+        return line
+    if negation := re.match(r"\s*(?:no|undo) ", line):
+        return negation[0] + mask(line[negation.end() :])
     if _SNMP_USER.match(line):
         return _SNMP_VALUES.sub(rf"\1\2 {MASK}", _SNMP_HOW.sub("", line))
     for expression in _SECRETS:

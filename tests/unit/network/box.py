@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
+# ruff: noqa: E501 - tables of words
 """A switch small enough to be obviously right: takes lines as a device does and tells what it then runs.
 
-It shares nothing with `verbund.network`: the vendors' rules are written down here a second time, and more coarsely. What
-a device does with lists of VLANs, with ports that change their kind, and with negated lines is the point of it.
+It shares nothing with `verbund.network`: the vendors' rules are written down here a second time, more coarsely. What a
+device does with lists of VLANs, with ports that change their kind, and with negated lines is the point of it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _SECTIONS = {
     "aruba_aoscx": r"vlan \d+|interface .+|aaa group .+|port-access role .+|access-list .+|cli-session|"
     r"aaa authentication port-access (dot1x authenticator|mac-auth)",
     "aruba_aoss": r"vlan \d+|interface \S+",
-    "hpe_comware": r"vlan \d+|interface \S+|stp region-configuration|line .+|acl .+|radius scheme .+|domain (?!default).+|"
+    "hpe_comware": r"vlan \d+|interface \S+|stp region-configuration|line .+|acl .+|radius scheme .+"
+    r"|domain (?!default).+|"
     r"local-user .+",
 }
 _SINGLE = {
@@ -50,7 +52,7 @@ _SHOWN_NEGATIVE = (
     "no service pad", "no ip domain lookup", "no ip dhcp snooping information option", "no vstack", "no cdp run",
     "no ip http server", "no ip http secure-server", "no ip dhcp snooping trust", "no ip arp inspection trust",
     "no aaa authentication login telnet", "no aaa authentication login http", "no aaa authentication login https",
-    "no telnet-server", "no web-management", "no tftp client", "no tftp server", "no power-over-ethernet",
+    "no telnet-server", "no web-management", "no poe mode", "no tftp client", "no tftp server", "no power-over-ethernet",
 )  # fmt: skip
 
 
@@ -155,17 +157,23 @@ class Box:
             gone = [path for path in self.sections if path[: len(self.path) + 1] == (*self.path, bare)]
             for path in gone:
                 self._forget(path)
-            kept = [old for old in lines if old != bare and not old.startswith(bare + " ")]
+            # The line itself, or, where only its beginning is given, every line that begins so.
+            kept = [old for old in lines if old != bare]
+            if kept == lines or bare.startswith("aaa port-access"):
+                kept = [old for old in lines if old != bare and not old.startswith(bare + " ")]
             if line in _SHOWN_NEGATIVE and line not in kept:
                 kept.append(line)
             self.sections[self.path] = kept
             return
-        key = next((word for word in _SINGLE[self.platform].split("|") if re.match(re.escape(word) + r"(?= |$)", bare)), None)
+        key = next(
+            (word for word in _SINGLE[self.platform].split("|") if re.match(re.escape(word) + r"(?= |$)", bare)), None
+        )
         kept = [
             old for old in lines
             if old != bare and old != f"{self.no} {bare}" and not (key and (old == key or old.startswith(key + " ")))
         ]  # fmt: skip
-        self.sections[self.path] = [*kept, bare]
+        default = f"{self.no} {bare}" in _SHOWN_NEGATIVE
+        self.sections[self.path] = kept if default else [*kept, bare]
 
     def _forget(self, path: tuple[str, ...]) -> None:
         del self.sections[path]
@@ -203,7 +211,8 @@ class Box:
             self.sections[self.path] = [line for line in self.sections[self.path] if line != "shutdown"]
             return True
         return self._ios_list(negated, bare) or any(
-            self._vlan_list(negated, bare, word + r" vlan ([\d,-]+)", word) for word in ("ip dhcp snooping", "ip arp inspection")
+            self._vlan_list(negated, bare, word + r" vlan ([\d,-]+)", word)
+            for word in ("ip dhcp snooping", "ip arp inspection")
         )
 
     def _lancom_sx(self, negated: bool, bare: str, show: bool) -> bool:
@@ -215,7 +224,9 @@ class Box:
             return True
         if negated and bare == "switchport mode":
             raise AssertionError("not used")
-        return self._ios_list(negated, bare) or self._vlan_list(negated, bare, r"ip arp inspection vlan ([\d,-]+)", "arp")
+        return self._ios_list(negated, bare) or self._vlan_list(
+            negated, bare, r"ip arp inspection vlan ([\d,-]+)", "arp"
+        )
 
     def _aruba_aoscx(self, negated: bool, bare: str, show: bool) -> bool:
         lines = self.sections[self.path]
@@ -233,10 +244,15 @@ class Box:
             self.sections[self.path] = [line for line in lines if not line.startswith("vlan trunk")]
             return False
         if self.path and self.path[0].startswith("access-list") and (match := re.match(r"(\d+)\b", bare)):
-            self.sections[self.path] = [line for line in lines if line.split()[0] != match[1]] + ([] if negated else [bare])
+            self.sections[self.path] = [line for line in lines if line.split()[0] != match[1]] + (
+                [] if negated else [bare]
+            )
             return True
         if bare in {"shutdown", "routing"} and negated:
             self.sections[self.path] = [line for line in lines if line != bare]
+            return True
+        if bare == "nd-snooping disable":
+            self.sections[()] = [line for line in lines if line != "nd-snooping enable"]
             return True
         if negated and bare.startswith("https-server"):
             return True
@@ -266,6 +282,9 @@ class Box:
                 if not show:
                     assert tagged or port in self.untagged, f"port {port} is in no VLAN"
             return True
+        if match := re.fullmatch(r"(aaa port-access \S+ \S+ [a-z-]+) \d+", bare):
+            self.sections[()] = [line for line in self.sections[()] if not line.startswith(match[1] + " ")] + [bare]
+            return True
         if bare in {"disable", "enable"}:
             lines = [line for line in self.sections[self.path] if line != "disable"]
             self.sections[self.path] = lines + (["disable"] if bare == "disable" else [])
@@ -276,10 +295,11 @@ class Box:
         if bare == "power-over-ethernet" and not negated:
             self.sections[self.path] = [line for line in self.sections[self.path] if "power-over" not in line]
             return True
-        if bare.startswith("password manager") or bare.startswith("snmp-server community"):
+        if bare.startswith(("password manager", "snmp-server community")):
             return True
         return any(
-            self._vlan_list(negated, bare, word + r" vlan ([\d ,-]+)", word) for word in ("dhcp-snooping", "arp-protect")
+            self._vlan_list(negated, bare, word + r" vlan ([\d ,-]+)", word)
+            for word in ("dhcp-snooping", "arp-protect")
         )
 
     def _hpe_comware(self, negated: bool, bare: str, show: bool) -> bool:
@@ -338,7 +358,9 @@ class Box:
         for path, lines in self.sections.items():
             words = [line for line in lines if line not in {"exit", "no shutdown", "no routing"}]
             # Which number an entry of a list has does not matter for what it does.
-            words = [re.sub(r"^(access management |)\d+ (?=permit|\d+ [0-9a-f.:]+ to)", r"\1# ", line) for line in words]
+            words = [
+                re.sub(r"^(access management |)\d+ (?=permit|\d+ [0-9a-f.:]+ to)", r"\1# ", line) for line in words
+            ]
             words = [line for line in words if not re.match(r"no ip address$|name \"DEFAULT", line)]
             if path and re.fullmatch(r"interface \S+", path[0]) and not words and self.platform == "aruba_aoss":
                 continue
@@ -348,3 +370,16 @@ class Box:
         result["~untagged"] = dict(sorted(self.untagged.items()))
         result["~tagged"] = {port: sorted(vlans) for port, vlans in sorted(self.tagged.items()) if vlans}
         return result
+
+
+def different(one: Box, other: Box) -> list[str]:
+    """What two devices do not have in common, short enough to read."""
+    first, second = one.state(), other.state()
+    result = []
+    for key in sorted({*first, *second}):
+        left, right = first.get(key), second.get(key)
+        if left != right:
+            if isinstance(left, list) and isinstance(right, list):
+                left, right = [x for x in left if x not in right], [x for x in right if x not in left]
+            result.append(f"{key or 'top'}: {left} != {right}")
+    return result

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: EUPL-1.2
+# ruff: noqa: E501 - lines of devices are as long as they are
 """One switch with everything the standard knows, for any platform; tests change it and look what follows."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from verbund.network import structured
 from verbund.network.platforms import PLATFORMS
-from verbund.network.structured import DeviceConfig, PlatformName
+
+if TYPE_CHECKING:
+    from verbund.network.structured import DeviceConfig, PlatformName
 
 CLI: tuple[PlatformName, ...] = tuple(name for name, platform in PLATFORMS.items() if platform.cli)
 ALL: tuple[PlatformName, ...] = tuple(PLATFORMS)
