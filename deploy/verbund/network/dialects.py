@@ -192,6 +192,11 @@ class Dialect(ABC):
                 return [(phase, Command(op.path, text))] if text else []
         return [(phase, Command(op.path, self.negate(running.leaves.get((op.path, op.text), op.text))))]
 
+    def leaves_channel(self, op: Op) -> Path | None:
+        """The section of the port that a line takes out of its port channel."""
+        member = re.match(r"(?:channel-group|aggregation group|lag|port link-aggregation group) [0-9]+", op.text)
+        return op.path if member and op.path and not op.add else None
+
     def negate(self, text: str) -> str:
         """The command that takes a line back."""
         return self.positive(text) if text.startswith(f"{self.negation} ") else f"{self.negation} {text}"
@@ -383,8 +388,10 @@ _IOS_PHASES = (
     (r"^interface (?:[Vv]lan) ?[0-9]+$", REFERENCED, UNREFERENCED),
     (r"^interface .* > switchport (?:access|voice|hybrid native|trunk native)", LISTS, UNPORT),
     (r"^interface .* > switchport (?:mode|nonegotiate)", MODES, UNPORT),
-    (r"^interface .* > (?:channel-group|aggregation)", MODES, UNPORT),
-    (r"^interface .* > (?:authentication|dot1x|mab|spanning-tree|storm)", GUARDS, UNPORT),
+    (r"^interface .* > (?:channel-group|aggregation)", MODES, REFERENCED),
+    # A port with 802.1X refuses to become a trunk, so it is taken off first.
+    (r"^interface .* > (?:authentication|dot1x|mab)", GUARDS, PORTS),
+    (r"^interface .* > (?:spanning-tree|storm)", GUARDS, UNPORT),
     (r"^interface .* > shutdown", SHUT, OPEN),
     (r"^line ", GUARDS, UNPORT),
     (r"^(?:ip default-gateway|ip route|ipv6 route)", REFERENCED, UNREFERENCED),
@@ -668,9 +675,10 @@ class ArubaAosCx(Dialect):
         (r"^apply access-list", GUARDS, UNPORT),
         (r"^interface .* > vlan trunk allowed", LISTS, UNLIST),
         (r"^interface .* > vlan ", MODES, UNPORT),
-        (r"^interface .* > lag ", MODES, UNPORT),
+        (r"^interface .* > lag ", MODES, REFERENCED),
         (r"^interface .* > shutdown", SHUT, OPEN),
-        (r"^interface .* > (?:aaa|spanning-tree|rate-limit)", GUARDS, UNPORT),
+        (r"^interface .* > aaa ", GUARDS, LISTS - 1),
+        (r"^interface .* > (?:spanning-tree|rate-limit)", GUARDS, UNPORT),
     )
 
     def parse(self, text: str) -> Iterator[Leaf]:
@@ -784,7 +792,7 @@ class ArubaAosS(Dialect):
         (r"^vlan [0-9]+ > (?:voice|name)", VLANS, UNGLOBAL),
         (r"^vlan [0-9]+$", VLANS, UNVLAN),
         (r"^(?:radius-server|ip default-gateway|ipv6 route)", REFERENCED, UNREFERENCED),
-        (r"^trunk ", REFERENCED, UNREFERENCED),
+        (r"^trunk ", REFERENCED, REFERENCED),
         (r"^(?:ip|ipv6) authorized-managers", REFERENCED, UNREFERENCED),
         (r"^interface .* > disable", SHUT, OPEN),
         ((r"^(?:aaa port-access|spanning-tree \S+ (?:admin|bpdu|root)|protected-ports|dhcp-snooping trust"
@@ -851,6 +859,10 @@ class ArubaAosS(Dialect):
                 }
         return tree
 
+    def leaves_channel(self, op: Op) -> Path | None:
+        match = re.match(r"trunk (\S+) trk", op.text)
+        return (f"interface {match[1]}",) if match and not op.path and not op.add else None
+
     def implied(self, text: str, wanted: list[str]) -> bool:
         # Access control that is switched off on a port takes its settings along.
         match = re.fullmatch(r"(aaa port-access (?:authenticator|mac-based) \S+) .+", text)
@@ -865,6 +877,9 @@ class ArubaAosS(Dialect):
 
     def commands(self, op: Op, running: Tree, wanted: Tree) -> list[tuple[int, Command]]:
         if match := re.fullmatch(r"(untagged|tagged) vlan ([0-9]+)", op.text):
+            joins = op.path[0].replace("interface ", "trunk ") + " "
+            if not op.add and any(text.startswith(joins) for text in wanted.at(())):
+                return []  # a port that joins a trunk group loses its VLANs with that
             port = (op.path[0].removeprefix("interface "),)
             where = (f"vlan {match[2]}",)
             if op.add:
@@ -975,9 +990,10 @@ class HpeComware(Dialect):
         (r"^(?:ip|ipv6) route-static", REFERENCED, UNREFERENCED),
         (r"^interface .* > port link-type", LISTS - 1, UNPORT),
         (r"^interface .* > port (?:access|trunk|hybrid)", LISTS, UNLIST),
-        (r"^interface .* > port link-aggregation", MODES, UNPORT),
+        (r"^interface .* > port link-aggregation", MODES, REFERENCED),
         (r"^interface .* > shutdown", SHUT, OPEN),
-        (r"^interface .* > (?:dot1x|mac-auth|stp|voice)", GUARDS, UNPORT),
+        (r"^interface .* > (?:dot1x|mac-auth)", GUARDS, REFERENCED),
+        (r"^interface .* > (?:stp|voice)", GUARDS, UNPORT),
         (r"^line |^ssh server (?:ipv6 )?acl|^domain default", GUARDS, UNPORT),
     )
 

@@ -23,8 +23,10 @@ from verbund.network.dialects import (
     DIALECTS,
     GLOBALS,
     OPEN,
+    SHUT,
     UNLIST,
     UNPORT,
+    VLANS,
     Command,
     Dialect,
     Op,
@@ -79,7 +81,7 @@ class Plan:
         platform: whose commands they are.
         commands: in the order in which they are to be sent.
         foreign: top-level lines of the device that are left alone because they are not Verbund's to manage.
-        difference: what changes, as a unified difference without secrets, for people.
+        difference: what changes, line by line and without secrets, for people.
     """
 
     platform: PlatformName
@@ -260,13 +262,18 @@ def _ordered(dialect: Dialect, operations: list[Op], old: Tree, new: Tree, unrea
         for op in operations
         if op.path and not op.add and dialect.phase(op, " > ".join((*op.path, op.text))) == OPEN
     }
+    # A port that leaves its channel stands alone and unprepared for a moment: if it is to be shut, that comes first.
+    alone = {path for op in operations if (path := dialect.leaves_channel(op))}
     for op in operations:
         if not op.path and op.text.startswith("interface ") and re.fullmatch(dialect.physical, op.text):
             continue  # hardware: neither made nor removed by a command
         for phase, command in dialect.commands(op, old, new):
             text = dialect.restore_banner(command.text) if command.text.startswith(BANNER) else command.text
             early = phase in {UNLIST, UNPORT} and op.path in opened
-            due.append((OPEN - 0.5 if early else phase, Command(command.path, text, command.items, command.kind)))
+            moment: float = OPEN - 0.5 if early else phase
+            if phase == SHUT and op.add and op.path in alone:
+                moment = VLANS
+            due.append((moment, Command(command.path, text, command.items, command.kind)))
     due += [(GLOBALS, command) for command in unread]
     due.sort(key=lambda entry: entry[0])
     by_phase: list[tuple[float, list[Command]]] = []

@@ -266,6 +266,8 @@ class Box:
         if match := re.fullmatch(r"(tagged|untagged) (\S+)", bare):
             vlan = int(self.path[0][5:])
             for port in port_names(match[2]):
+                member = any(line.startswith(f"trunk {port} ") for line in self.sections[()])
+                assert show or not member, f"port {port} belongs to a trunk group"
                 tagged = self.tagged.setdefault(port, set())
                 if negated and match[1] == "tagged":
                     tagged.discard(vlan)
@@ -281,6 +283,13 @@ class Box:
                     tagged.discard(vlan)
                 if not show:
                     assert tagged or port in self.untagged, f"port {port} is in no VLAN"
+            return True
+        if match := re.fullmatch(r"trunk (\S+)(?: (trk\d+) lacp)?", bare):
+            for port in port_names(match[1]):
+                self.sections[()] = [line for line in self.sections[()] if not line.startswith(f"trunk {port} ")]
+                self.untagged.pop(port, None)
+                self.tagged.pop(port, None)
+                self.sections[()] += [] if negated else [f"trunk {port} {match[2]} lacp"]
             return True
         if match := re.fullmatch(r"(aaa port-access \S+ \S+ [a-z-]+) \d+", bare):
             self.sections[()] = [line for line in self.sections[()] if not line.startswith(match[1] + " ")] + [bare]
