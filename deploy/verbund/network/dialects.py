@@ -163,6 +163,12 @@ class Dialect(ABC):
         self.complete(tree)
         return tree
 
+    def leaves(self, path: Path, line: str) -> Iterator[Leaf]:
+        """One line of a device as lines of the normal form, without the numbers of numbered lists."""
+        for where, written in self.expand(path, line):
+            match = re.match(self.numbered, " > ".join((*where, written)))
+            yield where, written.replace(f"{match[1]} ", "", 1) if match else written
+
     # -- comparing -------------------------------------------------------------------------------------------------
 
     def positive(self, text: str) -> str:

@@ -98,7 +98,7 @@ class Plan:
         """What is typed in configuration mode, section headers and exits included.
 
         Args:
-            secrets: gives the secret of a name; without it the references stay, for showing: no line holds a secret then.
+            secrets: gives the secret of a name; without it the lines are for showing and hold none.
         """
         dialect = DIALECTS[self.platform]
         result: list[str] = []
