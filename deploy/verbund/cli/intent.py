@@ -47,6 +47,9 @@ def check(
 ) -> None:
     """Check the intent: every error with file, line, column and what to do. Nothing is written or contacted.
 
+    Proves the network, too, before anything is plugged in: VLANs and cables, rules, and that administration and
+    pedagogy never reach each other (``verbund net check``).
+
     Warns, too, of cryptographic methods that end within their lead time (``verbund crypto``).
 
     For example:
@@ -59,11 +62,14 @@ def check(
     from verbund.cli.crypto import day
     from verbund.errors import ExitCode, InputError
     from verbund.intent import load
+    from verbund.network import checks
+    from verbund.network.reachability import Model
     from verbund.project import Project
 
     project = Project.find()
     try:
         intent = load(project.inventory, tenants or None)
+        network = checks.demand(Model.of(intent))
         ending = crypto.warnings(project.roles, crypto.inventory(project.roles, intent), day(on))
     except InputError as error:
         for finding in error.findings:
@@ -75,7 +81,7 @@ def check(
             f"{_count(problems, 'error')} in {_count(files, 'file')}, {_count(warnings, 'warning')}", markup=False
         )
         raise typer.Exit(ExitCode.INPUT) from None
-    shown = [*intent.warnings, *ending]
+    shown = [*intent.warnings, *network, *ending]
     for finding in shown:
         errors.print(safe(str(finding)), markup=False, soft_wrap=True)
     output.print(

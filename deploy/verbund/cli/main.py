@@ -22,7 +22,7 @@ from verbund.cli.console import errors, interruptible, safe
 from verbund.errors import ExitCode, VerbundError
 
 # Order of the help text: the way of a site from its file to the report.
-COMMAND_MODULES = ("intent", "lab", "fleet", "apply", "verify", "coverage", "report", "crypto", "judge", "demo")
+COMMAND_MODULES = ("intent", "net", "lab", "fleet", "apply", "verify", "coverage", "report", "crypto", "judge", "demo")
 
 
 class _Commands(TyperGroup):

@@ -7,8 +7,8 @@ Files below ``inventory/`` are read strictly (:mod:`yaml_source`), validated (:m
 
 from __future__ import annotations
 
-from verbund.intent.compile import CompiledSite, Intent
-from verbund.intent.load import load, standard
+from verbund.intent.compile import CompiledSite, Intent, NamedFlow
+from verbund.intent.load import device_types, load, parts_of, standard
 from verbund.intent.model import Deviation, Device, Host, Layer, Procedure, Provider, Site, Standard, Tenant
 
 __all__ = [
@@ -18,11 +18,14 @@ __all__ = [
     "Host",
     "Intent",
     "Layer",
+    "NamedFlow",
     "Procedure",
     "Provider",
     "Site",
     "Standard",
     "Tenant",
+    "device_types",
     "load",
+    "parts_of",
     "standard",
 ]

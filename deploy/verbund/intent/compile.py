@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,7 +18,9 @@ from verbund.intent import addresses
 from verbund.intent.model import (
     Deviation,
     Device,
+    DeviceType,
     Endpoint,
+    Flow,
     Host,
     Layer,
     Level,
@@ -47,6 +50,7 @@ class CompiledSite:
         zones: zone to IPv4 and IPv6 subnet.
         vlans: zone to VLAN id.
         gateway: IPv4 address of the first gateway per zone.
+        types: switch to its model.
     """
 
     id: str
@@ -60,6 +64,7 @@ class CompiledSite:
     gateway: dict[str, str]
     hosts: list[Host] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
+    types: dict[str, DeviceType] = field(default_factory=dict)
     texts: dict[str, tuple[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,17 +81,28 @@ class CompiledTenant:
     deviations: tuple[Deviation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Flow:
-    """A flow from any origin in one form."""
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedFlow:
+    """A flow from any origin in one form.
+
+    Args:
+        id: unique among the flows that one site sees.
+        owner: role that answers for it.
+        kinds: kinds of sites it holds for; empty means all.
+        tenant: the town whose sites it is for; None means every town's.
+        origin: file it stands in, and place there.
+    """
 
     id: str
     source: Endpoint
     to: Endpoint
     protocol: str
     ports: list[int]
+    owner: str
     reason: str
     kinds: frozenset[str]
+    tenant: str | None
+    origin: tuple[Source, tuple[str | int, ...]]
 
 
 class Intent:
@@ -108,8 +124,9 @@ class Intent:
         standard: Standard,
         standard_source: Source,
         provider: Provider,
+        provider_source: Source,
         tenants: dict[str, CompiledTenant],
-        procedures: dict[str, Procedure],
+        procedures: dict[str, tuple[Procedure, Source]],
         catalogue: Catalogue,
         today: date,
     ) -> None:
@@ -119,10 +136,12 @@ class Intent:
         self.sites: dict[tuple[str, str], CompiledSite] = {
             (name, site.id): site for name, tenant in tenants.items() for site in tenant.sites.values()
         }
-        self.procedures = procedures
+        self.procedures = {name: procedure for name, (procedure, _) in procedures.items()}
+        self.provider_source = provider_source
         self.warnings: list[Finding] = []
         self.today = today
         self._compiled = tenants
+        self._procedure_sources = {name: source for name, (_, source) in procedures.items()}
         self._standard_source = standard_source
         self._catalogue = catalogue
         self._rooms: dict[tuple[str, str], dict[str, Room]] = {
@@ -394,18 +413,48 @@ class Intent:
     # -- flows -----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _flows(self) -> tuple[_Flow, ...]:
-        flows = [
-            _Flow(flow.id, flow.source, flow.to, flow.protocol, flow.ports, flow.reason, frozenset(flow.kinds))
-            for flow in (*self.standard.flows, *self.provider.flows)
+    def flows(self) -> tuple[NamedFlow, ...]:
+        """Every flow of standard, provider, towns and procedures."""
+        found: list[NamedFlow] = []
+        groups: list[tuple[Source, Sequence[Flow], str | None]] = [
+            (self._standard_source, self.standard.flows, None),
+            (self.provider_source, self.provider.flows, None),
+            *((tenant.source, tenant.record.flows, name) for name, tenant in self._compiled.items()),
         ]
+        for origin, flows, tenant in groups:
+            for index, flow in enumerate(flows):
+                found.append(
+                    NamedFlow(
+                        id=flow.id,
+                        source=flow.source,
+                        to=flow.to,
+                        protocol=flow.protocol,
+                        ports=flow.ports,
+                        owner=flow.owner,
+                        reason=flow.reason,
+                        kinds=frozenset(flow.kinds),
+                        tenant=tenant,
+                        origin=(origin, ("flows", index)),
+                    )
+                )
         for procedure in self.procedures.values():
             wanted: Sequence[ProcedureFlow] = () if procedure.decision == "retire" else procedure.flows
             for number, item in enumerate(wanted, 1):
-                name = procedure.id if len(wanted) == 1 else f"{procedure.id}-{number}"
-                reason = f"{procedure.name}: {procedure.reason}"
-                flows.append(_Flow(name, item.source, item.to, item.protocol, item.ports, reason, frozenset()))
-        return tuple(flows)
+                found.append(
+                    NamedFlow(
+                        id=procedure.id if len(wanted) == 1 else f"{procedure.id}-{number}",
+                        source=item.source,
+                        to=item.to,
+                        protocol=item.protocol,
+                        ports=item.ports,
+                        owner=procedure.owner,
+                        reason=f"{procedure.name}: {procedure.reason}",
+                        kinds=frozenset(),
+                        tenant=None,
+                        origin=(self._procedure_sources[procedure.id], ("flows", number - 1)),
+                    )
+                )
+        return tuple(found)
 
     def _sites_of(self, endpoint: Endpoint) -> list[CompiledSite]:
         return [
@@ -416,8 +465,10 @@ class Intent:
             if not endpoint.sites or name in endpoint.sites
         ]
 
-    def _pairs(self, flow: _Flow, site: CompiledSite) -> list[tuple[CompiledSite, CompiledSite]]:
+    def _pairs(self, flow: NamedFlow, site: CompiledSite) -> list[tuple[CompiledSite, CompiledSite]]:
         """Where a flow begins and ends, as far as a site takes part in it."""
+        if flow.tenant is not None and flow.tenant != site.tenant:
+            return []
         if flow.source.tenants and flow.to.tenants:  # between sites of one tenant
             pairs = [(begin, end) for begin in self._sites_of(flow.source) for end in self._sites_of(flow.to)]
         else:
@@ -469,14 +520,10 @@ class Intent:
             return False
         return {self.standard.zones[one].realm, self.standard.zones[other].realm} == _DIFFERENT_REALMS
 
-    def _inbound_rules(self, site: CompiledSite, host: Host) -> list[dict[str, Any]]:
-        """Flows that end on hosts of this class, profile and zone."""
-        key = (site.tenant, site.id, host.host_class, host.profile, host.zone)
-        if key in self._inbound:
-            return self._inbound[key]
-        rules = []
+    def ending_on(self, site: CompiledSite, host: Host) -> Iterator[tuple[NamedFlow, list[str]]]:
+        """Flows that end on hosts of this class, profile and zone, each with the networks it may come from."""
         gateways = {other.zone for other in site.hosts if other.host_class == "gateway"}
-        for flow in self._flows:
+        for flow in self.flows:
             to = flow.to
             # A gateway stands in every zone, so a flow into a zone does not mean the gateway.
             in_zone = host.zone in to.zones and host.host_class != "gateway"
@@ -494,15 +541,18 @@ class Intent:
                     if origin is site and zone in gateways and host.host_class != "gateway" and leg not in sources:
                         sources.append(leg)
             if sources:
-                rules.append(_rule(flow, sources, None))
-        self._inbound[key] = rules
-        return rules
+                yield flow, sources
 
-    def _forward(self, site: CompiledSite) -> list[dict[str, Any]]:
-        """Flows that cross this site's gateway."""
+    def _inbound_rules(self, site: CompiledSite, host: Host) -> list[dict[str, Any]]:
+        key = (site.tenant, site.id, host.host_class, host.profile, host.zone)
+        if key not in self._inbound:
+            self._inbound[key] = [_rule(flow, sources, None) for flow, sources in self.ending_on(site, host)]
+        return self._inbound[key]
+
+    def crossing(self, site: CompiledSite) -> Iterator[tuple[NamedFlow, list[str], list[str]]]:
+        """Flows that cross this site's gateway, each with the networks it begins and ends in."""
         own = {str(network) for host in site.hosts if host.host_class == "gateway" for network in _networks_of(host)}
-        rules: list[dict[str, Any]] = []
-        for flow in self._flows:
+        for flow in self.flows:
             merged: dict[tuple[str, ...], dict[str, None]] = {}
             for origin, target in self._pairs(flow, site):
                 for source_zone, sources in self._expand(flow.source, origin).items():
@@ -516,13 +566,20 @@ class Intent:
                     if ends := tuple(network for network in destinations if (":" in network) in both):
                         begins = (network for network in sources if (":" in network) in both)
                         merged.setdefault(ends, {}).update(dict.fromkeys(begins))
-            for number, (ends, starts) in enumerate(merged.items(), 1):
-                rule = _rule(flow, list(starts), list(ends))
-                rules.append(rule if number == 1 else rule | {"name": f"{flow.id}-{number}"})
+            for ends, starts in merged.items():
+                yield flow, list(starts), list(ends)
+
+    def _forward(self, site: CompiledSite) -> list[dict[str, Any]]:
+        rules: list[dict[str, Any]] = []
+        numbers: Counter[str] = Counter()
+        for flow, starts, ends in self.crossing(site):
+            numbers[flow.id] += 1
+            rule = _rule(flow, starts, ends)
+            rules.append(rule if numbers[flow.id] == 1 else rule | {"name": f"{flow.id}-{numbers[flow.id]}"})
         return rules
 
 
-def _rule(flow: _Flow, sources: list[str], destinations: list[str] | None) -> dict[str, Any]:
+def _rule(flow: NamedFlow, sources: list[str], destinations: list[str] | None) -> dict[str, Any]:
     rule: dict[str, Any] = {"name": flow.id, "sources": sources}
     if destinations is not None:
         rule["destinations"] = destinations

@@ -26,10 +26,14 @@ from verbund.intent.model import (
     Deviation,
     Deviations,
     Device,
+    DeviceType,
+    DeviceTypes,
     Endpoint,
     Flow,
     Host,
     Machine,
+    PlatformName,
+    PortGroup,
     Procedure,
     ProcedureFlow,
     Provider,
@@ -37,6 +41,7 @@ from verbund.intent.model import (
     Settings,
     Site,
     Standard,
+    Switch,
     Tenant,
 )
 from verbund.intent.yaml_source import Source, shown
@@ -51,6 +56,18 @@ _LONGEST = 731  # days, two years
 _TENANT_ENTRIES = frozenset({"tenant.yml", "deviations.yml", "sites"})
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]{0,30}")
 _STANDARD = Path(__file__).with_name("standard.yml")
+_DEVICE_TYPES = Path(__file__).with_name("device_types.yml")
+# How ports are called on a switch without a type, per platform.
+_PORT_NAMES: dict[PlatformName, str] = {
+    "cisco_ios": "GigabitEthernet1/0/{n}",
+    "aruba_aoscx": "1/1/{n}",
+    "aruba_aoss": "{n}",
+    "lancom_sx": "GigabitEthernet1/{n}",
+    "hpe_comware": "GigabitEthernet1/0/{n}",
+    "linux_bridge": "swp{n}",
+    "openvswitch": "swp{n}",
+}
+_MAX_MEMBERS = 8  # ports that IEEE 802.1AX bundles on every platform of the standard
 _TENANT6_LENGTH = 48
 _MAX_HOST_NAME = 63
 _SHOWN_KEY = 60
@@ -69,6 +86,29 @@ def standard() -> tuple[Standard, Source]:
     if record is None:
         raise InputError(source.findings)
     return record, source
+
+
+@lru_cache(maxsize=1)
+def device_types() -> dict[str, DeviceType]:
+    """The models of switches that a site may name.
+
+    Raises:
+        InputError: the file that ships with this version is broken.
+    """
+    source = Source(_DEVICE_TYPES)
+    record = _validated(DeviceTypes, source)
+    if record is None:
+        raise InputError(source.findings)
+    return record.types
+
+
+@lru_cache(maxsize=256)
+def _plain_type(platform: PlatformName, ports: int) -> DeviceType:
+    return DeviceType(
+        title=f"{platform}, {ports} ports",
+        platform=platform,
+        groups=[PortGroup(name=_PORT_NAMES[platform], count=ports)],
+    )
 
 
 def load(inventory: Path, tenants: Collection[str] | None = None, today: date | None = None) -> Intent:
@@ -121,16 +161,19 @@ class _Loader:
             for procedure, source in procedures.values():
                 for index, item in enumerate(procedure.flows):
                     self._flow(item, source, ("flows", index), names, tenants)
-        self._unique_flow_names(provider, provider_source, procedures)
+            for tenant in tenants.values():
+                self._tenant_flows(tenant, names, tenants)
+            self._town_links(provider, provider_source, names, tenants)
+        self._unique_flow_names(provider, provider_source, procedures, tenants)
         if self.findings or provider is None:
             raise InputError([*self.findings, *self.warnings])
-        records = {name: procedure for name, (procedure, _) in procedures.items()}
         intent = Intent(
             standard=self.standard,
             standard_source=self.standard_source,
             provider=provider,
+            provider_source=provider_source,
             tenants=tenants,
-            procedures=records,
+            procedures=procedures,
             catalogue=self.catalogue,
             today=self.today,
         )
@@ -330,6 +373,18 @@ class _Loader:
                 f"{network} overlaps {other} of {other_source.name}:{line}",
                 "every site has a network of its own",
             )
+        # A subnet that lies outside its site's network could be in another site's.
+        subnets = [(four, site.source) for site in sites for four, _ in site.zones.values()]
+        for (network, source), (other, other_source) in _overlaps(subnets):
+            if source is not other_source:
+                zone = next(name for name, (four, _) in _site_of(sites, source).zones.items() if four == network)
+                theirs = next(name for name, (four, _) in _site_of(sites, other_source).zones.items() if four == other)
+                self._at(
+                    source,
+                    ("zones", zone, "network"),
+                    f"{network} of zone {zone} overlaps {other}, zone {theirs} of {other_source.name}",
+                    "subnets of a town never overlap; choose one inside the site's own network",
+                )
         numbers: dict[int, CompiledSite] = {}
         for site in sites:
             if (first := numbers.setdefault(site.record.number, site)) is not site:
@@ -529,6 +584,50 @@ class _Loader:
                         "administration and pedagogy share only services of provider and site server",
                     )
 
+    def _tenant_flows(self, tenant: CompiledTenant, names: _Names, tenants: Mapping[str, CompiledTenant]) -> None:
+        """A town's own flows hold at its own sites only, so that they can name no other town."""
+        own = tenant.record.id
+        for index, flow in enumerate(tenant.record.flows):
+            foreign = False
+            for side, endpoint in (("from", flow.source), ("to", flow.to)):
+                for place, name in enumerate(endpoint.tenants):
+                    if name != own:
+                        foreign = True
+                        self._at(
+                            tenant.source,
+                            ("flows", index, side, "tenants", place),
+                            f"a flow of {own} cannot name another town ('{name}')",
+                            "flows between towns belong into provider.yml",
+                        )
+            if not foreign:
+                self._flow(flow, tenant.source, ("flows", index), names, tenants)
+
+    def _town_links(
+        self, provider: Provider, source: Source, names: _Names, tenants: Mapping[str, CompiledTenant]
+    ) -> None:
+        flows = {flow.id for flow in provider.flows}
+        seen: set[str] = set()
+        for index, link in enumerate(provider.town_links):
+            loc: Loc = ("town_links", index)
+            if link.id in seen:
+                self._at(source, (*loc, "id"), f"link '{link.id}' stands twice", "choose another id")
+            seen.add(link.id)
+            for place, flow in enumerate(link.flows):
+                if flow not in flows:
+                    self._unknown(source, (*loc, "flows", place), "flow", flow, flows)
+            for place, end in enumerate(link.ends):
+                if end.tenant not in names["tenants"][1]:
+                    self._unknown(source, (*loc, "ends", place, "tenant"), "tenant", end.tenant, names["tenants"][1])
+                elif end.tenant in tenants and end.site not in tenants[end.tenant].sites:
+                    self._unknown(source, (*loc, "ends", place, "site"), "site", end.site, tenants[end.tenant].sites)
+            if link.ends[0].tenant == link.ends[1].tenant:
+                self._at(
+                    source,
+                    (*loc, "ends"),
+                    f"both ends of link '{link.id}' are in {link.ends[0].tenant}",
+                    "sites of one town reach each other through the data centre",
+                )
+
     def _named(self, name: str) -> Sequence[IPv4Network | IPv6Network]:
         return self.provider.named(name) if self.provider is not None else ()
 
@@ -549,7 +648,11 @@ class _Loader:
         return realms
 
     def _unique_flow_names(
-        self, provider: Provider | None, source: Source, procedures: Mapping[str, tuple[Procedure, Source]]
+        self,
+        provider: Provider | None,
+        source: Source,
+        procedures: Mapping[str, tuple[Procedure, Source]],
+        tenants: Mapping[str, CompiledTenant],
     ) -> None:
         seen = {flow.id for flow in self.standard.flows}
         for index, flow in enumerate(provider.flows if provider else ()):
@@ -564,6 +667,15 @@ class _Loader:
                     f"a flow has the id '{name}' already",
                     "choose another id for the procedure",
                 )
+        seen |= set(procedures)
+        for tenant in tenants.values():
+            mine = set(seen)
+            for index, flow in enumerate(tenant.record.flows):
+                if flow.id in mine:
+                    self._at(
+                        tenant.source, ("flows", index, "id"), f"flow '{flow.id}' exists already", "choose another id"
+                    )
+                mine.add(flow.id)
 
 
 class _Placing:
@@ -580,6 +692,9 @@ class _Placing:
         self.devices: list[Device] = []
         self.numbers: dict[tuple[str, int], str] = {}
         self.port_owners: dict[str, dict[int, str]] = {}
+        self.types: dict[str, DeviceType] = {}
+        self.panels: dict[str, int] = {}
+        self.patched: dict[tuple[str, int], str] = {}
 
     def run(self) -> CompiledSite | None:
         site, block = self.site, self.tenant.record.ipv4
@@ -613,7 +728,10 @@ class _Placing:
             self._zone_overrides()
         self.gateway = {zone: addresses.at(network, 1) for zone, network in self.networks.items()}
         self._machines()
+        self._cabinets()
         self._switches()
+        self._links()
+        self._server_ports()
         self._rooms()
         names = {host.name for host in self.hosts}
         self._unique_macs()
@@ -633,6 +751,7 @@ class _Placing:
             self.gateway,
             self.hosts,
             self.devices,
+            self.types,
         )
 
     def _at(self, loc: Loc, message: str, hint: str = "", *, key: bool = False) -> None:
@@ -859,24 +978,153 @@ class _Placing:
 
     # -- switches and rooms ----------------------------------------------------------------------------------------
 
+    def _cabinets(self) -> None:
+        rooms = {room.name for room in self.site.rooms}
+        names: set[str] = set()
+        for index, cabinet in enumerate(self.site.cabinets):
+            loc: Loc = ("cabinets", index)
+            if cabinet.name in names:
+                self._at(
+                    (*loc, "name"), f"cabinet '{cabinet.name}' stands twice", "every cabinet has a name of its own"
+                )
+            names.add(cabinet.name)
+            if cabinet.room is not None and cabinet.room not in rooms:
+                self._unknown((*loc, "room"), "room", cabinet.room, rooms)
+            for place, panel in enumerate(cabinet.panels):
+                name = f"{cabinet.name}/{panel.name}"
+                if name in self.panels:
+                    self._at((*loc, "panels", place, "name"), f"panel '{name}' stands twice", "choose another name")
+                self.panels[name] = panel.ports
+
     def _switches(self) -> None:
         rooms = {room.name for room in self.site.rooms}
+        cabinets = {cabinet.name for cabinet in self.site.cabinets}
         for index, switch in enumerate(self.site.switches):
             loc: Loc = ("switches", index)
             name = f"{self.site.short}-{switch.name}"
             self._claim_name(name, (*loc, "name"))
+            model = self._type(switch, loc)
             if self._claim_number("mgmt", switch.number, name, (*loc, "number")):
-                self._device(name, switch.room, "switch", "mgmt", switch.number, platform=switch.platform)
+                platform = model.platform if model else switch.platform
+                self._device(name, switch.room, "switch", "mgmt", switch.number, platform=platform)
             if switch.room is not None and switch.room not in rooms:
                 self._unknown((*loc, "room"), "room", switch.room, rooms)
+            if switch.cabinet is not None and switch.cabinet not in cabinets:
+                self._unknown((*loc, "cabinet"), "cabinet", switch.cabinet, cabinets)
             self.port_owners[switch.name] = dict.fromkeys(switch.uplinks, "the uplink")
+            if model is None:
+                continue
+            self.types[switch.name] = model
+            if switch.native in self.vlans.values():
+                zone = next(zone for zone, vlan in self.vlans.items() if vlan == switch.native)
+                self._at(
+                    (*loc, "native"),
+                    f"VLAN {switch.native} is zone {zone}: untagged frames on trunks must lead nowhere",
+                    f"leave native away (parking VLAN {self.standard.parking})",
+                )
             for port in switch.uplinks:
-                if port > switch.ports:
+                if port > model.size:
                     self._at(
                         (*loc, "uplink"),
-                        f"uplink {port} is beyond the {switch.ports} ports of {switch.name}",
-                        f"use 1 to {switch.ports}",
+                        f"uplink {port} is beyond the {model.size} ports of {switch.name}",
+                        f"use 1 to {model.size}",
                     )
+
+    def _type(self, switch: Switch, loc: Loc) -> DeviceType | None:
+        """The model of a switch; a plain one of its platform where no type is named."""
+        if switch.type is None:
+            return _plain_type(switch.platform, switch.ports) if switch.platform and switch.ports else None
+        model = device_types().get(switch.type)
+        if model is None:
+            self._unknown((*loc, "type"), "type", switch.type, device_types())
+            return None
+        if switch.platform is not None and switch.platform != model.platform:
+            self._at(
+                (*loc, "platform"),
+                f"{switch.name} is a {model.title}: its platform is {model.platform}, not {switch.platform}",
+                "leave platform away",
+            )
+        if switch.ports is not None and switch.ports != model.size:
+            self._at(
+                (*loc, "ports"),
+                f"{switch.name} is a {model.title}: it has {model.size} ports, not {switch.ports}",
+                "leave ports away",
+            )
+        return model
+
+    def _links(self) -> None:
+        """Both ends of every cable: they exist, are as wide as each other, and serve nothing else."""
+        declared = {switch.name for switch in self.site.switches}
+        for index, link in enumerate(self.site.links):
+            ends = [parts_of(link.first), parts_of(link.to)]
+            self._link_end(index, "from", *ends[0])
+            self._link_end(index, "to", *ends[1])
+            if ends[0][0] == ends[1][0]:
+                self._at(
+                    ("links", index, "to"), f"both ends of the link are at {ends[0][0]}", "a link joins two devices"
+                )
+            elif not {ends[0][0], ends[1][0]} & declared:
+                self._at(("links", index, "to"), "the link joins no switch", "one end at least is a switch")
+            widths = {name: len(ports) for name, ports in ends if ports}
+            if len(set(widths.values())) > 1:
+                listed = ", ".join(f"{name} has {width}" for name, width in widths.items())
+                self._at(
+                    ("links", index, "to"),
+                    f"the two ends differ in their number of ports: {listed}",
+                    "a port channel has the same number of ports at both ends",
+                )
+            for place, zone in enumerate(link.zones or ()):
+                if zone not in self.networks:
+                    self._unknown(("links", index, "zones", place), "zone", zone, self.networks)
+
+    def _link_end(self, index: int, side: str, name: str, ports: range) -> None:
+        loc: Loc = ("links", index, side)
+        gateways = {gateway.name for gateway in self.site.gateways}
+        if name in gateways:
+            if ports:
+                self._at(loc, "a gateway has no numbered ports", f"write: {side}: {name}")
+            return
+        if name not in self.port_owners:
+            self._unknown(loc, "switch or gateway", name, {*self.port_owners, *gateways})
+            return
+        if not ports or not ports.start:
+            self._at(loc, f"'{name}' without a port", f"write the port: {name}/1")
+            return
+        if len(ports) > _MAX_MEMBERS:
+            self._at(loc, f"{len(ports)} ports are too many for one port channel", f"it has at most {_MAX_MEMBERS}")
+            return
+        if (model := self.types.get(name)) and ports[-1] > model.size:
+            self._at(loc, f"port {ports[-1]} is beyond the {model.size} ports of {name}", f"use 1 to {model.size}")
+        owners = self.port_owners[name]
+        for port in ports:
+            # What a link says of an uplink port wins: uplink alone would mean the gateway.
+            if owners.get(port, "the uplink") != "the uplink":
+                self._at(loc, f"port {port} of {name} is already used by {owners[port]}", "a port holds one cable")
+                return
+            owners[port] = f"the link in line {self.source.place(('links', index))[0]}"
+
+    def _server_ports(self) -> None:
+        for kind in ("gateways", "servers"):
+            for index, machine in enumerate(getattr(self.site, kind)):
+                if machine.port is None:
+                    continue
+                loc: Loc = (kind, index, "port")
+                if kind == "gateways":
+                    self._at(
+                        loc, "the cables of a gateway stand in links", f"write: {{from: sw1/48, to: {machine.name}}}"
+                    )
+                    continue
+                name, ports = parts_of(machine.port)
+                if name not in self.port_owners:
+                    self._unknown(loc, "switch", name, self.port_owners)
+                elif len(ports) != 1:
+                    self._at(loc, f"'{machine.port}' is not one port", f"write: {name}/1")
+                elif (model := self.types.get(name)) and not 1 <= ports[0] <= model.size:
+                    self._at(
+                        loc, f"port {ports[0]} is beyond the {model.size} ports of {name}", f"use 1 to {model.size}"
+                    )
+                elif (owner := self.port_owners[name].setdefault(ports[0], machine.name)) != machine.name:
+                    self._at(loc, f"port {ports[0]} of {name} is already used by {owner}", "a port holds one cable")
 
     def _rooms(self) -> None:
         names: dict[str, int] = {}
@@ -923,7 +1171,10 @@ class _Placing:
             place: Loc = (*loc, "devices", index)
             default = self.standard.devices[entry.kind]
             zone = entry.zone or default.zone
-            count += entry.count
+            count += 0 if entry.with_client else entry.count
+            for number_of_zone, name_of_zone in enumerate(entry.zones or ()):
+                if name_of_zone not in self.networks:
+                    self._unknown((*place, "zones", number_of_zone), "zone", name_of_zone, self.networks)
             if zone not in self.networks:
                 self._unknown((*place, "zone"), "zone", zone, self.networks)
                 continue
@@ -1005,23 +1256,30 @@ class _Placing:
         return wired
 
     def _room_ports(self, room: Room, loc: Loc, wired: int) -> None:
-        sizes = {switch.name: switch.ports for switch in self.site.switches}
+        declared = {switch.name for switch in self.site.switches}
+        serving = {*self.standard.profiles, *self.standard.devices}
         count = 0
         for index, spec in enumerate(room.ports):
             place: Loc = (*loc, "ports", index)
-            if spec.switch not in sizes:
-                self._unknown((*place, "switch"), "switch", spec.switch, sizes)
-                count += len(spec.numbers)
+            count += len(spec.numbers)
+            if spec.serves is not None and spec.serves not in serving:
+                self._unknown((*place, "serves"), "profile or kind of device", spec.serves, serving)
+            if spec.zone is not None and spec.zone not in self.networks:
+                self._unknown((*place, "zone"), "zone", spec.zone, self.networks)
+            if spec.patch is not None:
+                self._patch(spec.patch, len(spec.numbers), room.name, place)
+            if spec.switch not in declared:
+                self._unknown((*place, "switch"), "switch", spec.switch, declared)
+            if (model := self.types.get(spec.switch)) is None:
                 continue
             key = "port" if spec.port is not None else "to"
-            if spec.numbers[-1] > sizes[spec.switch]:
+            if spec.numbers[-1] > model.size:
                 self._at(
                     (*place, key),
-                    f"port {spec.numbers[-1]} is beyond the {sizes[spec.switch]} ports of {spec.switch}",
-                    f"use 1 to {sizes[spec.switch]}",
+                    f"port {spec.numbers[-1]} is beyond the {model.size} ports of {spec.switch}",
+                    f"use 1 to {model.size}",
                 )
             for port in spec.numbers:
-                count += 1
                 owner = self.port_owners[spec.switch].setdefault(port, f"room '{room.name}' (entry {index})")
                 if owner != f"room '{room.name}' (entry {index})":
                     self._at(
@@ -1035,11 +1293,49 @@ class _Placing:
             else:
                 self._at((*loc, "ports"), f"{what} but only {count} switch ports", f"add {wired - count} more")
 
+    def _patch(self, first: str, count: int, room: str, place: Loc) -> None:
+        panel, _, start = first.rpartition("/")
+        if panel not in self.panels:
+            self._unknown((*place, "patch"), "panel", panel, self.panels)
+            return
+        numbers = range(int(start), int(start) + count)
+        if not 1 <= numbers[0] <= numbers[-1] <= self.panels[panel]:
+            self._at(
+                (*place, "patch"),
+                f"patch port {numbers[-1]} is beyond the {self.panels[panel]} ports of panel {panel}",
+                f"use 1 to {self.panels[panel]}",
+            )
+            return
+        for number in numbers:
+            if (panel, number) in self.patched:
+                self._at(
+                    (*place, "patch"),
+                    f"patch port {panel}/{number} already belongs to room '{self.patched[panel, number]}'",
+                    "a patch port serves one socket",
+                )
+                return
+            self.patched[panel, number] = room
+
 
 def _client_numbers(entry: Clients) -> list[int]:
     if entry.count is None:
         return [entry.number or 1]
     return [number for number in range(1, entry.count + 1) if number not in entry.without]
+
+
+def _site_of(sites: Iterable[CompiledSite], source: Source) -> CompiledSite:
+    return next(site for site in sites if site.source is source)
+
+
+def parts_of(end: str) -> tuple[str, range]:
+    """Name and ports of a link's end: ``sw1/47-48`` is sw1 with the ports 47 and 48.
+
+    Args:
+        end: as it stands in a site file, checked by its model.
+    """
+    name, _, ports = end.partition("/")
+    first, _, last = ports.partition("-")
+    return name, range(int(first), int(last or first) + 1) if ports else range(0)
 
 
 _Block = TypeVar("_Block", IPv4Network, IPv6Network)

@@ -6,6 +6,7 @@ The records mirror the files one to one; their docstrings and field descriptions
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable
@@ -29,6 +30,10 @@ from pydantic_core import PydanticCustomError, core_schema
 HostClass = Literal["client", "laptop", "server", "gateway"]
 DeviceKind = Literal["printer", "ap", "phone", "camera", "display", "controller"]
 SiteKind = Literal["school", "townhall", "datacentre"]
+PlatformName = Literal[
+    "cisco_ios", "aruba_aoscx", "aruba_aoss", "lancom_sx", "hpe_comware", "linux_bridge", "openvswitch"
+]
+Dot1xMode = Literal["off", "monitor", "enforce"]
 Realm = Literal["administrative", "pedagogical", "shared"]
 Level = Literal["standard", "tenant", "site", "profile", "room", "host"]
 
@@ -84,6 +89,33 @@ def _iso_date(value: str) -> date:
     return date.fromisoformat(value)
 
 
+# Names that earlier site files used for the same operating systems.
+_PLATFORM_SYNONYMS = {"cisco_xe": "cisco_ios", "hp_procurve": "aruba_aoss", "lancom_lcossx": "lancom_sx"}
+
+
+def _platform(value: Any) -> Any:
+    return _PLATFORM_SYNONYMS.get(value, value) if isinstance(value, str) else value
+
+
+def _public_key(value: str) -> str:
+    if len(base64.b64decode(value, validate=True)) != 32 or len(value) != 44:
+        raise ValueError(value)
+    return value
+
+
+def _host_key(value: str) -> str:
+    kind, _, blob = value.partition(" ")
+    raw = base64.b64decode(blob, validate=True)
+    if kind not in _HOST_KEY_TYPES or raw[4 : 4 + int.from_bytes(raw[:4], "big")] != kind.encode():
+        raise ValueError(value)
+    return value
+
+
+# OpenSSH's names, as ssh-keyscan prints them; RFC 4253 section 6.6: the blob begins with the same name.
+_HOST_KEY_TYPES = frozenset(
+    {"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"}
+)
+
 Identifier = Annotated[
     str, Spelling(r"[a-z][a-z0-9]{0,30}", "small letters and digits, beginning with a letter, at most 31 characters")
 ]
@@ -118,6 +150,37 @@ Address = Annotated[
     ipaddress.IPv4Address | ipaddress.IPv6Address,
     _parsed(ipaddress.ip_address, "an address such as 10.0.8.10"),
 ]
+Platform = Annotated[
+    PlatformName,
+    BeforeValidator(
+        _platform, json_schema_input_type=Literal[PlatformName, "cisco_xe", "hp_procurve", "lancom_lcossx"]
+    ),
+]
+PublicKey = Annotated[str, _parsed(_public_key, "a WireGuard public key: 44 characters, as 'wg pubkey' prints it")]
+HostKey = Annotated[
+    str, _parsed(_host_key, "a host key as 'ssh-keyscan' prints it without the name: ssh-ed25519 AAAA...")
+]
+TunnelEndpoint = Annotated[
+    str,
+    Spelling(
+        r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9a-f:.]+\]):[0-9]{1,5}",
+        "a name or address and a UDP port, such as vpn.example.org:51820",
+    ),
+]
+LinkEnd = Annotated[
+    str,
+    Spelling(
+        r"[a-z][a-z0-9]{0,30}(?:/[0-9]{1,4}(?:-[0-9]{1,4})?)?",
+        "a switch and its port (sw1/48), a port channel (sw1/47-48), or a gateway (gw1)",
+    ),
+]
+PatchPort = Annotated[
+    str,
+    Spelling(
+        r"[a-z][a-z0-9]{0,30}/[a-z0-9]{1,12}/[0-9]{1,3}", "cabinet, panel and number of a patch port, such as c1/a/5"
+    ),
+]
+Watts = Annotated[float, Field(ge=0, le=90)]
 Vlan = Annotated[int, Field(ge=2, le=4094)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 SwitchPort = Annotated[int, Field(ge=1, le=1000)]
@@ -180,6 +243,8 @@ class Zone(Record):
     title: Text
     realm: Realm
     rooms: bool = Field(default=False, description="every room owns a block of addresses in this zone")
+    isolated: bool = Field(default=False, description="its machines do not reach each other on the same switch")
+    routes: bool = Field(default=False, description="routers stand here: what arrives may be sent on to other zones")
 
 
 class Plan(Record):
@@ -214,6 +279,8 @@ class DeviceStandard(Record):
 
     zone: str
     prefix: NamePrefix
+    watts: Watts = Field(default=0, description="what its port must supply: the class of IEEE 802.3at/bt, 0 means none")
+    tagged: dict[SiteKind, list[str]] = Field(default={}, description="access points: zones of their radio networks")
 
 
 class Standard(Record):
@@ -222,11 +289,57 @@ class Standard(Record):
     release: Text
     slots: Annotated[int, Field(ge=1, le=255)]
     settings: Settings = {}
+    parking: Vlan = Field(description="VLAN of unused ports and of untagged frames on trunks; leads nowhere")
+    quarantine: str = Field(description="zone of machines that 802.1X refuses")
     zones: dict[str, Zone]
     plans: dict[str, Plan]
     devices: dict[DeviceKind, DeviceStandard]
     profiles: dict[str, Profile]
     flows: list[Flow]
+
+
+class PortGroup(Record):
+    """Ports of a switch whose names differ in a number only."""
+
+    name: Annotated[str, Spelling(r"[A-Za-z0-9/.:-]{0,40}\{n\}", "the device's name with {n} for the number")]
+    count: Annotated[int, Field(ge=1, le=1000)]
+    first: Annotated[int, Field(ge=0, le=1000)] = 1
+    watts: Watts = Field(default=0, description="most that one port supplies")
+
+
+class DeviceType(Record):
+    """A model of a switch: what its ports are called and what they supply. Ports count from 1 through all groups."""
+
+    title: Text
+    platform: Platform
+    groups: list[PortGroup] = Field(min_length=1)
+    uplinks: list[SwitchPort] = Field(default=[], description="ports meant for uplinks; the first is the default")
+    budget: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="watts for all ports together; none: unknown, not checked"
+    )
+
+    @property
+    def size(self) -> int:
+        """How many ports it has."""
+        return sum(group.count for group in self.groups)
+
+    def names(self) -> list[str]:
+        """Names of the ports in the order of their numbers."""
+        return [
+            group.name.replace("{n}", str(number))
+            for group in self.groups
+            for number in range(group.first, group.first + group.count)
+        ]
+
+    def watts(self) -> list[float]:
+        """Most that each port supplies, in the order of their numbers."""
+        return [group.watts for group in self.groups for _ in range(group.count)]
+
+
+class DeviceTypes(Record):
+    """device_types.yml: the models that a site may name."""
+
+    types: dict[str, DeviceType]
 
 
 # -- provider, tenants, procedures, deviations -------------------------------------------------------------------------
@@ -246,6 +359,37 @@ class Services(Record):
     log_names: list[Text] = Field(default=[], description="names in the certificates of the log servers")
     time: list[Address] = []
     dns: list[Address] = []
+    radius: list[Address] = Field(default=[], description="802.1X and logins of admins on switches")
+
+
+class Tunnel(Record):
+    """One end of a WireGuard link. Only public keys stand in the intent; the gateway makes its own private key."""
+
+    key: PublicKey
+    endpoint: TunnelEndpoint | None = Field(default=None, description="where it listens; none: it only calls")
+
+
+class SiteTunnel(Tunnel):
+    """A site's link to the data centre; what may pass is derived from the site's plan."""
+
+    networks: list[Network] = Field(default=[], description="further networks behind the site's gateway")
+
+
+class TownEnd(Tunnel):
+    """One town's end of a link between towns. Keys stand here so that each town compiles without the other's files."""
+
+    tenant: str
+    site: str
+
+
+class TownLink(Record):
+    """A WireGuard link between two towns: nothing but the named flows passes."""
+
+    id: Dashed
+    ends: list[TownEnd] = Field(min_length=2, max_length=2)
+    flows: list[Dashed] = Field(min_length=1)
+    owner: Text
+    reason: Text
 
 
 class Provider(Record):
@@ -259,6 +403,8 @@ class Provider(Record):
     networks: dict[str, list[Network]] = Field(default={}, description="named networks for flows")
     services: Services = Services()
     flows: list[Flow] = Field(default=[], description="flows in addition to the standard's")
+    wireguard: Tunnel | None = Field(default=None, description="where the sites' links to the data centre end")
+    town_links: list[TownLink] = []
 
     def named(self, name: str) -> list[IPv4Network | IPv6Network]:
         """The networks behind a name that flows use; ``management`` is always there."""
@@ -281,6 +427,7 @@ class Tenant(Record):
     ipv6: Network6
     settings: Settings = {}
     profiles: dict[str, ProfileSettings] = {}
+    flows: list[Flow] = Field(default=[], description="flows of this town's sites in addition to all others")
 
 
 class ProcedureFlow(Record):
@@ -372,7 +519,12 @@ class PortSpec(Record):
     port: SwitchPort | None = None
     first: SwitchPort | None = Field(default=None, alias="from")
     last: SwitchPort | None = Field(default=None, alias="to")
-    socket: Text | None = None
+    socket: Text | None = Field(
+        default=None, description="label of the socket; of a range the first, which then ends in a number"
+    )
+    patch: PatchPort | None = Field(default=None, description="patch port behind the socket; of a range the first")
+    serves: str | None = Field(default=None, description="only this profile or kind of device; default: whatever comes")
+    zone: str | None = Field(default=None, description="zone of these ports; free ones are then open, not parked")
 
     @model_validator(mode="after")
     def _one_form(self) -> PortSpec:
@@ -380,6 +532,8 @@ class PortSpec(Record):
             raise _wrong("expected either port, or from and to")
         if self.first is not None and self.last is not None and self.last < self.first:
             raise _wrong(f"the range ends ({self.last}) before it begins ({self.first})")
+        if self.port is None and self.socket and not self.socket[-1].isdecimal():
+            raise _wrong(f"the first socket '{self.socket[:40]}' of a range must end in a number to count on from")
         return self
 
     @property
@@ -418,6 +572,21 @@ class Devices(Record):
     number: Number
     count: Annotated[int, Field(ge=1, le=250)] = 1
     zone: str | None = None
+    zones: list[str] | None = Field(
+        default=None, description="access points: zones of the radio networks; default: what the standard says"
+    )
+    watts: Watts | None = Field(default=None, description="PoE; default: what the standard says of the kind")
+    with_client: bool = Field(
+        default=False, description="telephones: each shares the port of one wired client (voice VLAN)"
+    )
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> Devices:
+        if self.zones is not None and self.kind != "ap":
+            raise _wrong(f"only access points have radio networks, a {self.kind} has none")
+        if self.with_client and self.kind != "phone":
+            raise _wrong(f"only telephones pass a port on to a client, a {self.kind} does not")
+        return self
 
 
 class Room(Record):
@@ -439,15 +608,62 @@ class Switch(Record):
 
     name: Identifier
     number: Number
-    platform: Literal["cisco_ios", "cisco_xe", "aruba_aoscx", "hp_procurve", "lancom_lcossx", "linux_bridge"]
-    ports: SwitchPort
-    uplink: list[SwitchPort] | SwitchPort = []
+    type: Dashed | None = Field(default=None, description="model (device_types.yml): platform, ports, names, PoE")
+    platform: Platform | None = Field(default=None, description="operating system; default: that of the type")
+    ports: SwitchPort | None = Field(default=None, description="how many ports; default: as the type has")
+    uplink: list[SwitchPort] | SwitchPort | None = Field(
+        default=None,
+        description="ports that lead to the gateway unless links say otherwise, several as one port channel; "
+        "default: the type's first uplink port",
+    )
     room: str | None = None
+    cabinet: str | None = None
+    dot1x: Dot1xMode = "off"
+    stp: bool = Field(default=True, description="false: the device does not speak spanning tree")
+    priority: Annotated[int, Field(ge=0, le=61440, multiple_of=4096)] | None = Field(
+        default=None, description="spanning tree; default: lower the nearer to the gateway"
+    )
+    native: Vlan | None = Field(default=None, description="untagged VLAN of its trunks; default: the parking VLAN")
+    ssh_profile: Literal["modern", "legacy"] = Field(
+        default="modern", description="legacy: the device knows only SSH algorithms that are no longer safe"
+    )
+    host_keys: list[HostKey] = Field(default=[], description="its SSH host keys; no other key is accepted")
+
+    @model_validator(mode="after")
+    def _known_ports(self) -> Switch:
+        if self.type is None and (self.platform is None or self.ports is None):
+            raise _wrong("expected type, or platform and ports")
+        return self
 
     @property
     def uplinks(self) -> list[int]:
-        """Ports that lead to other switches or the gateway."""
+        """Ports that lead to other switches or the gateway, as far as they are given."""
+        if self.uplink is None:
+            return []
         return self.uplink if isinstance(self.uplink, list) else [self.uplink]
+
+
+class LinkSpec(Record):
+    """A cable, or several as one port channel, between two switches or a switch and a gateway."""
+
+    first: LinkEnd = Field(alias="from")
+    to: LinkEnd
+    zones: list[str] | None = Field(default=None, description="exactly these; default: those that are needed beyond")
+
+
+class Panel(Record):
+    """A row of patch ports."""
+
+    name: Annotated[str, Spelling(r"[a-z0-9]{1,12}", "up to 12 small letters and digits")]
+    ports: Annotated[int, Field(ge=1, le=999)] = 24
+
+
+class Cabinet(Record):
+    """Where sockets end and switches hang."""
+
+    name: Identifier
+    room: str | None = None
+    panels: list[Panel] = []
 
 
 class Machine(Record):
@@ -458,6 +674,7 @@ class Machine(Record):
     profile: str | None = None
     zone: str | None = None
     mac: Mac | None = None
+    port: LinkEnd | None = Field(default=None, description="servers: the switch port it hangs on, such as sw1/47")
     settings: Settings = {}
 
 
@@ -466,6 +683,9 @@ class ZoneOverride(Record):
 
     vlan: Vlan | None = None
     network: Network4 | None = None
+    clients: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+        default=None, description="how many more addresses DHCP must have: guests, private devices"
+    )
 
 
 class HostOverride(Record):
@@ -487,7 +707,10 @@ class Site(Record):
     zones: dict[str, ZoneOverride] = {}
     gateways: list[Machine] = []
     servers: list[Machine] = []
+    cabinets: list[Cabinet] = []
     switches: list[Switch] = []
+    links: list[LinkSpec] = []
+    wireguard: SiteTunnel | None = Field(default=None, description="link to the data centre")
     rooms: list[Room] = []
     hosts: dict[str, HostOverride] = {}
 

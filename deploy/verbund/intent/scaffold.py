@@ -43,9 +43,14 @@ number: {number}
 network: {network}
 
 gateways: [{{name: gw1, number: 1}}]
-servers: [{{name: srv1, number: 10}}]
+servers: [{{name: srv1, number: 10, port: sw1/47}}]
+
+# type: a model of deploy/verbund/intent/device_types.yml, instead of platform and ports. A second switch needs a cable:
+# links: [{{from: sw2/48, to: sw1/46}}]; two parallel ones (sw2/47-48) make a port channel. See docs/network.md.
 switches:
   - {{name: sw1, number: 10, platform: {platform}, ports: 48, uplink: 48}}
+
+# The link to the data centre, once the gateway has made its key pair: wireguard: {{key: "its public key"}}
 
 # A slot is a room's block of addresses for ever; a new room takes the next free slot.
 rooms:

@@ -83,16 +83,16 @@ CASES = {
         GSE,
         "rooms:\n",
         "zones: {servers: {network: 10.33.25.0/32}}\nrooms:\n",
-        ("10}]", 1),
+        ("10, port", 1),
         "number 10 does not fit into zone servers (10.33.25.0/32)",
         "give the zone a larger subnet",
     ),
     "two machines with one MAC address": (
         GSE,
-        "{name: gw1, number: 1}]\nservers: [{name: srv1, number: 10}]",
+        "{name: gw1, number: 1}]\nservers: [{name: srv1, number: 10,",
         (
             "{name: gw1, number: 1, mac: '52:54:00:00:00:01'}]\n"
-            "servers: [{name: srv1, number: 10, mac: '52:54:00:00:00:01'}]"
+            "servers: [{name: srv1, number: 10, mac: '52:54:00:00:00:01',"
         ),
         ("'52:54:00:00:00:01'", 2),
         "MAC address 52:54:00:00:00:01 of gse-srv1 belongs to gse-gw1",
@@ -247,18 +247,18 @@ CASES = {
     "uplink used": (
         GSE,
         "switch: sw1, from: 1, to: 5",
-        "switch: sw1, from: 44, to: 48",
-        ("{switch: sw1, from: 44", 1),
+        "switch: sw1, from: 48, to: 50",
+        ("{switch: sw1, from: 48", 1),
         "port 48 of sw1 is already used by the uplink",
         "one socket",
     ),
     "port beyond the switch": (
         GSE,
         "switch: sw1, from: 1, to: 5",
-        "switch: sw1, from: 48, to: 52",
-        ("52", 1),
-        "port 52 is beyond the 48 ports of sw1",
-        "use 1 to 48",
+        "switch: sw1, from: 53, to: 57",
+        ("57", 1),
+        "port 57 is beyond the 52 ports of sw1",
+        "use 1 to 52",
     ),
     "more clients than addresses": (
         GSE,
@@ -270,9 +270,9 @@ CASES = {
     ),
     "reserved number": (
         GSE,
-        "{name: srv1, number: 10}",
-        "{name: srv1, number: 2}",
-        ("2}", 1),
+        "{name: srv1, number: 10,",
+        "{name: srv1, number: 2,",
+        ("2,", 1),
         "reserved for gateways",
         "use 5 to",
     ),

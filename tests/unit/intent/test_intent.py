@@ -263,7 +263,7 @@ def test_administration_and_pedagogy_never_meet(intent):
 
 def test_server_inside_administration_is_not_reached_from_teaching(project):
     text = Path(GSE).read_text(encoding="utf-8")
-    text = text.replace("{name: srv1, number: 10}", "{name: srv1, number: 10, zone: administration}")
+    text = text.replace("{name: srv1, number: 10,", "{name: srv1, number: 10, zone: administration,")
     Path(GSE).write_text(text, encoding="utf-8")
     intent = load(Path("inventory"), ["erkrath"], today=TODAY)
     server = intent.host("gse-srv1")

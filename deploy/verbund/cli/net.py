@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The commands around the network: static proof and the matrix of who reaches whom."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from verbund.network.policy import Rule
+    from verbund.network.reachability import Cell, Model
+    from verbund.network.topology import Site
+
+net = typer.Typer(
+    name="net",
+    no_args_is_help=True,
+    help="The network: prove it before anything is plugged in, and see who reaches whom.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Format(StrEnum):
+    """How a matrix is written."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+@net.command()
+def check(
+    site: Annotated[
+        str | None, typer.Argument(metavar="[SITE]", help="Only this site: its id, TOWN/SITE or short name.")
+    ] = None,
+) -> None:
+    """Prove the network without touching it: each finding with file, line, the check that found it, and what to do.
+
+    VLANs have a way to the gateway, trunks agree, nothing loops, power and ports suffice, subnets and keys are unique,
+    rules do something, routes are symmetric, and no way leads from administration to pedagogy or back; else the way is
+    printed.
+
+    For example:
+      verbund net check
+
+      verbund net check grundschule
+    """
+    from verbund.cli.console import errors, output, safe
+    from verbund.errors import ExitCode
+    from verbund.network import checks
+
+    model = _model()
+    chosen = _site(model, site) if site is not None else None
+    issues = checks.run(model, chosen.key if chosen else None)
+    for issue in issues:
+        text, _, hint = str(issue.finding).partition("\n")
+        errors.print(safe(f"{text} [{issue.check}]"), markup=False, soft_wrap=True)
+        if hint:
+            errors.print(safe(hint), markup=False, soft_wrap=True)
+    sites = [chosen] if chosen else model.network.sites
+    problems = sum(not issue.finding.warning for issue in issues)
+    output.print(
+        f"{'good' if not problems else f'{problems:,} errors'}: {len(sites):,} sites, "
+        f"{sum(len(item.switches) for item in sites):,} switches, "
+        f"{sum(len(switch.ports) for item in sites for switch in item.switches):,} ports, "
+        f"{sum(len(model.rules[item.key]) for item in sites):,} rules, {len(checks.CHECKS)} checks, "
+        f"{len(issues) - problems:,} warnings",
+        markup=False,
+        soft_wrap=True,
+    )
+    if problems:
+        raise typer.Exit(ExitCode.FINDINGS)
+
+
+@net.command()
+def matrix(
+    site: Annotated[str, typer.Argument(help="Its id, TOWN/SITE or short name.")],
+    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.table,
+) -> None:
+    """Who may reach whom at a site, and which flow and owner decides that.
+
+    For example:
+      verbund net matrix grundschule
+
+      verbund net matrix erkrath/rathaus --format csv > matrix.csv
+    """
+    from verbund.network import reachability
+
+    model = _model()
+    cells = reachability.matrix(model, _site(model, site))
+    if form is Format.json:
+        import json
+
+        typer.echo(json.dumps([_plain(cell) for cell in cells], indent=2, ensure_ascii=False))
+    elif form is Format.csv:
+        _csv(cells)
+    else:
+        _table(cells)
+
+
+def _model() -> Model:
+    from verbund.intent import load
+    from verbund.network.reachability import Model
+    from verbund.project import Project
+
+    return Model.of(load(Project.find().inventory))
+
+
+def _site(model: Model, name: str) -> Site:
+    from verbund.errors import UsageError
+    from verbund.intent.compile import nearest
+
+    found = [site for site in model.network.sites if name in {site.key, site.name, site.short}]
+    if not found:
+        known = {word for site in model.network.sites for word in (site.key, site.name, site.short)}
+        raise UsageError(f"there is no site '{name}'", nearest(name, known))
+    if len(found) > 1:
+        listed = " or ".join(site.key for site in found)
+        raise UsageError(f"several sites are called '{name}'", f"write {listed}")
+    return found[0]
+
+
+def _plain(cell: Cell) -> dict[str, Any]:
+    return {
+        "from": cell.source,
+        "to": cell.target,
+        "verdict": cell.verdict,
+        "some_hosts_only": cell.part,
+        "why": cell.why,
+        "decided_by": [
+            {
+                "flow": rule.id,
+                "owner": rule.owner,
+                "reason": rule.reason,
+                "protocol": rule.protocol,
+                "ports": sorted(rule.ports),
+                "place": _place(rule),
+            }
+            for rule in cell.rules
+        ],
+    }
+
+
+def _csv(cells: list[Cell]) -> None:
+    import csv
+    import io
+
+    from verbund.text import cell as harmless
+
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["from", "to", "verdict", "hosts", "protocol", "ports", "flow", "owner", "reason", "place"])
+    for cell in cells:
+        start = [cell.source, cell.target, cell.verdict, "some" if cell.part else "all"]
+        rows = [
+            [rule.protocol, " ".join(map(str, sorted(rule.ports))), rule.id, rule.owner, rule.reason, _place(rule)]
+            for rule in cell.rules
+        ] or [["", "", "", "", cell.why, ""]]
+        writer.writerows([harmless(item, 500) for item in (*start, *row)] for row in rows)
+    typer.echo(stream.getvalue(), nl=False)
+
+
+_MARKS = {"allowed": "+", "denied": ".", "direct": "=", "isolated": "/", "cut off": "x"}
+
+
+def _table(cells: list[Cell]) -> None:
+    from verbund.cli.console import output, safe
+
+    rows = list(dict.fromkeys(cell.source for cell in cells))
+    columns = list(dict.fromkeys(cell.target for cell in cells))
+    by_pair = {(cell.source, cell.target): cell for cell in cells}
+    width = max(map(len, rows)) + 3
+    output.print(" " * width + "".join(f"{column:>3}" for column in range(1, len(columns) + 1)), soft_wrap=True)
+    for source in rows:
+        number = f"{columns.index(source) + 1:>2}" if source in columns else "  "
+        marks = ""
+        for target in columns:
+            found = by_pair.get((source, target))
+            mark = _MARKS[found.verdict] if found else ""
+            marks += f"{'*' if found and found.part else mark:>3}"
+        output.print(f"{number} {safe(source)}".ljust(width) + marks, markup=False, soft_wrap=True)
+    names = ", ".join(f"{number} {name}" for number, name in enumerate(columns, 1))
+    output.print(safe(f"columns: {names}"), markup=False, soft_wrap=True)
+    legend = "+ allowed, * allowed for some hosts, . denied, = same VLAN, / isolated from each other, x cut off"
+    output.print(legend, markup=False, soft_wrap=True)
+    output.print()
+    for cell in cells:
+        for rule in cell.rules:
+            ports = f" {','.join(map(str, sorted(rule.ports)))}" if rule.ports else ""
+            some = " (some hosts)" if cell.part else ""
+            who = f"{rule.id} ({rule.owner}), {_place(rule)}"
+            text = f"{cell.source} -> {cell.target}{some}: {rule.protocol}{ports}, {who}"
+            output.print(safe(text), markup=False, soft_wrap=True)
+
+
+def _place(rule: Rule) -> str:
+    return ":".join(map(str, rule.place()[:2]))
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.add_typer(net, name="net")
