@@ -420,7 +420,11 @@ class CiscoIos(_IosLike):
     hidden = (
         r"^interface .* > (?:no shutdown|switchport|no cdp enable|(?:media-type|negotiation|speed|duplex) .*)$",
         r"^interface (?!Vlan1 ).* > no ip address$",
-        r"^interface Vlan1$",
+        r"^interface Vlan1 > no ip address$",
+        (
+            r"^line .* > exec-timeout 10 0$|^errdisable recovery interval 300$"
+            r"|^ip ssh (?:authentication-retries 3|time-out 120)$"
+        ),
         r"^interface Vlan(?!1 ).* > no ip route-cache",
         r"^(?:no )?spanning-tree (?:extend system-id|portfast|loopguard)",
         r"^line con 0 > stopbits|^line .* > (?:login|password|logging)",
@@ -520,7 +524,7 @@ class LancomSx(_IosLike):
     numbered = r"access management ([0-9]+) [0-9]"
     hidden = (
         (
-            r"^interface .* > (?:no shutdown|loop-protect|no loop-protect.*|lldp .*|poe mode|poe .*|qos .*"
+            r"^interface .* > (?:no shutdown|loop-protect|no loop-protect.*|lldp .*|poe (?!mode disable).*|qos .*"
             r"|pvlan 1|mac .*)$"
         ),
         r"^interface .* > (?:no (?:spanning-tree.*|dot1x.*|pvlan isolation|aggregation group|description))$",
@@ -537,15 +541,18 @@ class LancomSx(_IosLike):
         r"^interface vlan .* > (?:no |ip (?:mtu|igmp)|ipv6 mld)",
         r"^line .* > (?!exec-timeout)|^line .* > exec-timeout 10 0$",
         r"^spanning-tree mode mstp$|^spanning-tree mst 0 priority 32768$|^ip ssh$",
-        r"^no (?:ntp.*|snmp-server|dot1x.*|logging.*|access management|spanning-tree.*|qos storm.*|radius-server.*)$",
+        r"^no (?:ntp.*|dot1x.*|logging.*|access management|spanning-tree.*|qos storm.*|radius-server.*)$",
         r"^no ip (?:dhcp snooping|arp inspection)$",
         r"^aaa authentication login console local$",
         (
             r"^snmp-server (?:contact|location|view default_view)|^dot1x (?:timeout|max|macbased|guest"
             r"|authentication timer inact)"
         ),
-        r"^snmp-server access \S+ model any",
+        r"^snmp-server access \S+ model any|^aaa authentication login ssh local$",
+        r"^dot1x authentication timer re-authenticate 3600$",
+        r"^interface .* > ip (?:dhcp snooping|arp inspection) trust$",
     )
+    write_only = ((r"^snmp-server$", r"^snmp-server access "),)
     slots = (
         (
             (
@@ -575,6 +582,7 @@ class LancomSx(_IosLike):
         (r"^line .* > (exec-timeout)", r"\1"),
     )
     removals = (
+        (r"^interface .* > poe mode disable$", r"poe mode enable"),
         ((r"^interface .* > (description|aggregation group|dot1x port-control|switchport (?:access"
          r"|trunk native|hybrid native) vlan)\b.*"),
          r"no \1"),
@@ -598,6 +606,9 @@ class LancomSx(_IosLike):
     def parse(self, text: str) -> Iterator[Leaf]:
         leaves = indented(text, r"!|Building conf", r"end|exit", r"banner (?:login|motd|exec) (\S)")
         yield from _with_sections(leaves, r"(?!.* > )(?:vlan [0-9,-]+|interface .+|line .+)")
+
+    def expand(self, path: Path, text: str) -> Iterator[Leaf]:
+        yield from super().expand(path, re.sub(r"^lmc operating ", "lmc Operating ", text))
 
     def complete(self, tree: Tree) -> None:
         modes = {path for path, text in tree.leaves if text.startswith("switchport mode ")}
@@ -838,6 +849,9 @@ class ArubaAosS(Dialect):
             for number in sorted(vlan_set(numbers)):
                 yield path, f"{word} vlan {number}"
             return
+        if text.startswith(BANNER):
+            yield path, text.replace("\\n", NEWLINE)
+            return
         if not path:
             for word in ("dhcp-snooping", "arp-protect"):
                 if match := re.fullmatch(word + r" vlan ([0-9 ,-]+)", text):
@@ -929,7 +943,7 @@ class HpeComware(Dialect):
         r"^stp instance 0 priority 32768$|^stp mode mstp$",
         r"^line vty .* > user-role",
         r"^stp region-configuration > active region-configuration$",
-        r"^snmp-agent$",
+        r"^snmp-agent$|^line .* > idle-timeout 10 0$",
     )
     implicit = (r"^undo (?:ip https? enable|telnet server enable|ftp server enable)$",)
     slots = (
@@ -1064,6 +1078,12 @@ class HpeComware(Dialect):
             by_path.setdefault(path, []).append(text)
         for path in ports:
             lines = by_path.get(path, [])
+            if any(line.startswith("port link-aggregation group ") for line in lines):
+                # A member has the VLANs of its group; some versions show them on it, some do not.
+                for line in lines:
+                    if re.match(r"port (?:link-type|access|trunk|hybrid) |~without", line):
+                        del tree.leaves[path, line]
+                continue
             kind = next((line.split()[2] for line in lines if line.startswith("port link-type ")), "access")
             without = (path, "~without-vlan-1") in tree.leaves
             tree.leaves.pop((path, "~without-vlan-1"), None)

@@ -25,6 +25,8 @@ TEMPLATES = Path("templates/network")
 SECRET = re.compile(r"<secret:([a-z0-9_./-]+)>")
 _CONTROL = re.compile(r"VB-SWI-[0-9]{3}")
 _MARK = "\x01"
+# Command lines of switches take ASCII; a terminal in another character set would show the rest as something else.
+_ASCII = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 _FILE = re.compile(r"^=== (\S+)$", re.MULTILINE)
 
 
@@ -94,6 +96,8 @@ def render(config: DeviceConfig, root: Path) -> Rendered:
     template = _template(root / TEMPLATES, config.platform)
     text = template.render(c=config, m=config.management, platform=PLATFORMS[config.platform])
     text = re.sub(r"\n{2,}", "\n", text.lstrip("\n"))
+    if PLATFORMS[config.platform].cli:
+        text = text.translate(_ASCII)
     return Rendered(_split(text), tuple(gaps(config)))
 
 
@@ -110,7 +114,7 @@ def annotated(config: DeviceConfig, root: Path) -> list[tuple[str, frozenset[str
     template = _template(root / TEMPLATES, config.platform, ids=True)
     text = template.render(c=config, m=config.management, platform=PLATFORMS[config.platform])
     rows: list[tuple[str, frozenset[str]]] = []
-    for row in text.split("\n"):
+    for row in text.translate(_ASCII).split("\n"):
         line, *marks = row.split(_MARK)
         if line.strip():
             rows.append((line, frozenset(_CONTROL.findall(" ".join(marks)))))

@@ -52,7 +52,7 @@ _SHOWN_NEGATIVE = (
     "no service pad", "no ip domain lookup", "no ip dhcp snooping information option", "no vstack", "no cdp run",
     "no ip http server", "no ip http secure-server", "no ip dhcp snooping trust", "no ip arp inspection trust",
     "no aaa authentication login telnet", "no aaa authentication login http", "no aaa authentication login https",
-    "no telnet-server", "no web-management", "no poe mode", "no tftp client", "no tftp server", "no power-over-ethernet",
+    "no telnet-server", "no web-management", "no tftp client", "no tftp server", "no power-over-ethernet",
 )  # fmt: skip
 
 
@@ -222,8 +222,10 @@ class Box:
             kept = [line for line in self.sections[()] if not line.startswith(f"access management {match[1]} ")]
             self.sections[()] = kept + ([] if negated else [bare])
             return True
-        if negated and bare == "switchport mode":
-            raise AssertionError("not used")
+        if bare.startswith("poe mode "):
+            lines = [line for line in self.sections[self.path] if not line.startswith("poe mode")]
+            self.sections[self.path] = lines + ([] if bare == "poe mode enable" else [bare])
+            return True
         return self._ios_list(negated, bare) or self._vlan_list(
             negated, bare, r"ip arp inspection vlan ([\d,-]+)", "arp"
         )
