@@ -191,7 +191,13 @@ class Dialect(ABC):
         shown = " > ".join((*op.path, op.text))
         phase = self.phase(op, shown)
         if op.add:
-            return [(phase, Command(op.path, wanted.leaves.get((op.path, op.text), op.text)))]
+            text = wanted.leaves.get((op.path, op.text), op.text)
+            number = wanted.numbers.get((op.path, op.text))
+            taken = {used for (path, _), used in running.numbers.items() if path == op.path}
+            if number is not None and number not in taken:
+                # A backup says which number an entry had: going back ends where it began.
+                text = f"rule {number} {text[5:]}" if text.startswith("rule ") else f"{number} {text}"
+            return [(phase, Command(op.path, text))]
         for expression, replacement in self.removals:
             if match := re.search(expression, shown):
                 text = match.expand(replacement)
@@ -463,13 +469,10 @@ class CiscoIos(_IosLike):
     removals = (
         (r"^interface .* > (description|power inline|channel-group|switchport (?:access|voice|trunk native) vlan)\b.*",
          r"no \1"),
-        ((r"^interface .* > (authentication (?:event fail|event server dead"
-         r"|event server alive)) (action).*"), r"no \1 \2"),
         (r"^interface .* > (authentication (?:host-mode|order|priority|timer reauthenticate))\b.*", r"no \1"),
         (r"^interface .* > (storm-control \S+ level)\b.*", r"no \1"),
         (r"^interface .* > (switchport mode)\b.*", r"no \1"),
         (r"^interface .* > (spanning-tree portfast)\b.*", r"no \1"),
-        (r"^interface .* > (ipv6 (?:nd raguard|dhcp guard)).*", r"no \1"),
         (r"^(username \S+).*", r"no \1"),
         (r"^verbund-banner ", r"no banner login"),
         (r"^(vtp mode|spanning-tree mode|spanning-tree mst 0 priority|ip ssh \S+|hostname)\b.*", r"no \1"),
@@ -517,7 +520,7 @@ class LancomSx(_IosLike):
         r"ip dhcp snooping|ip arp inspection|ntp|ip http secure-server|ip ssh$|spanning-tree (?:mode"
         r"|mst 0 priority|mst name|"
         r"recovery)|snmp-server|aaa authentication login|radius-server (?:host|message-auth)|dot1x "
-        r"|qos storm |lmc Operating|"
+        r"|qos storm |lmc [Oo]perating|"
         r"interface |line (?:console|vty))"
     )
     physical = r"interface (?!vlan|llag)\S.*"
@@ -682,7 +685,6 @@ class ArubaAosCx(Dialect):
         (r"^access-list .* > ([0-9]+) .*", r"no \1"),
         (r"> (timeout|reauth-period)\b.*", r"no \1"),
         (r"^verbund-banner ", r"no banner motd"),
-        (r"^nd-snooping enable", r"nd-snooping disable"),
     )
     phases = (
         (r"^vlan [0-9]+", VLANS, UNVLAN),
@@ -766,6 +768,7 @@ class ArubaAosS(Dialect):
         r"^interface .* > (?:enable|power-over-ethernet|no ip address|unknown-vlans.*|speed-duplex auto)$",
         r"^vlan [0-9]+ > no ip address$",
         r"^spanning-tree priority 8$|^spanning-tree mode mstp$|^ip ssh$",
+        r"^aaa port-access authenticator \S+ reauth-period 0$",
         r"^snmpv3 engineid|^console idle-timeout serial",
         r"^spanning-tree \S+ priority|^spanning-tree force-version mstp",
     )
@@ -831,9 +834,8 @@ class ArubaAosS(Dialect):
         if path and path[0].startswith("vlan "):
             number = int(path[0][5:])
             if match := re.fullmatch(r"(untagged|tagged) (\S+)", text):
-                if number != 1 or match[1] == "tagged":
-                    for port in ports_of(match[2]):
-                        yield (f"interface {port}",), f"{match[1]} vlan {number}"
+                for port in ports_of(match[2]):
+                    yield (f"interface {port}",), f"{match[1]} vlan {number}"
                 return
             if number == 1 or text.startswith(("no untagged", "no tagged")):
                 return
@@ -884,10 +886,6 @@ class ArubaAosS(Dialect):
         return (f"interface {match[1]}",) if match and not op.path and not op.add else None
 
     def implied(self, text: str, wanted: list[str]) -> bool:
-        # Access control that is switched off on a port takes its settings along.
-        match = re.fullmatch(r"(aaa port-access (?:authenticator|mac-based) \S+) .+", text)
-        if match and match[1] not in wanted:
-            return True
         # In one VLAN a port is untagged or tagged, and it is untagged in one VLAN only.
         match = re.fullmatch(r"(untagged|tagged) vlan ([0-9]+)", text)
         if not match:
@@ -903,7 +901,12 @@ class ArubaAosS(Dialect):
             port = (op.path[0].removeprefix("interface "),)
             where = (f"vlan {match[2]}",)
             if op.add:
-                return [(LISTS if match[1] == "tagged" else PORTS, Command(where, f"{match[1]} {{}}", port, "ports"))]
+                due = [(LISTS if match[1] == "tagged" else PORTS, Command(where, f"{match[1]} {{}}", port, "ports"))]
+                untagged = any(text.startswith("untagged ") for text in wanted.at(op.path))
+                if not untagged and not any("tagged vlan" in text for text in running.at(op.path)):
+                    # A trunk group that is new, or a port that leaves one, begins untagged in VLAN 1.
+                    due.append((UNLIST, Command(("vlan 1",), "no untagged {}", port, "ports")))
+                return due
             return [(UNLIST, Command(where, f"no {match[1]} {{}}", port, "ports"))]
         for word in ("dhcp-snooping vlan", "arp-protect vlan"):
             if match := re.fullmatch(word + r" ([0-9]+)", op.text):

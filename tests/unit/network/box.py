@@ -294,7 +294,8 @@ class Box:
                 self.sections[()] += [] if negated else [f"trunk {port} {match[2]} lacp"]
             return True
         if match := re.fullmatch(r"(aaa port-access \S+ \S+ [a-z-]+) \d+", bare):
-            self.sections[()] = [line for line in self.sections[()] if not line.startswith(match[1] + " ")] + [bare]
+            self.sections[()] = [line for line in self.sections[()] if not line.startswith(match[1] + " ")]
+            self.sections[()] += [] if negated or bare.endswith(" 0") else [bare]
             return True
         if bare in {"disable", "enable"}:
             lines = [line for line in self.sections[self.path] if line != "disable"]
