@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The commands around the network: static proof and the matrix of who reaches whom."""
+"""The commands around the network: static proof, who reaches whom, and the lines that belong on each switch."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from verbund.network.policy import Rule
     from verbund.network.reachability import Cell, Model
+    from verbund.network.structured import DeviceConfig
     from verbund.network.topology import Site
 
 net = typer.Typer(
@@ -104,6 +106,115 @@ def matrix(
         _csv(cells)
     else:
         _table(cells)
+
+
+@net.command()
+def render(
+    name: Annotated[str, typer.Argument(metavar="SITE|SWITCH", help="A site, or one switch by its name.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write files below this directory; default: print the lines.")
+    ] = None,
+    structured: Annotated[bool, typer.Option("--structured", help="Print what the lines are made from.")] = False,
+) -> None:
+    """The configuration of one switch, or of all switches of a site. Nothing is contacted.
+
+    Secrets stand in it by name only. What a platform cannot do is said, never left out silently.
+
+    For example:
+      verbund net render ggs-sw1
+
+      verbund net render grundschule --out build/network
+    """
+    from verbund.cli.console import errors, output, safe
+    from verbund.files import write_atomically
+    from verbund.network import render as rendering
+    from verbund.network import structured as neutral
+    from verbund.project import Project
+
+    root = Project.find().root
+    for config in _configs(name):
+        rendered = rendering.render(config, root)
+        for gap in rendered.gaps:
+            places = f" ({len(gap.places)} ports, first {gap.places[0]})" if gap.places else ""
+            errors.print(safe(f"{config.name}: {gap.feature}{places}: {gap.reason}"), markup=False, soft_wrap=True)
+        if out is None:
+            typer.echo(neutral.dump(config) if structured else rendered.text, nl=False)
+            continue
+        write_atomically(out / f"{config.name}.yml", neutral.dump(config), 0o644)
+        if len(rendered.files) == 1:
+            write_atomically(out / f"{config.name}.cfg", rendered.text, 0o644)
+        else:
+            for path, content in rendered.files.items():
+                write_atomically(out / config.name / path, content, 0o644)
+        output.print(safe(f"{out / config.name}"), markup=False, soft_wrap=True)
+
+
+@net.command()
+def diff(
+    switch: Annotated[str, typer.Argument(help="Its name, such as ggs-sw1.")],
+    running: Annotated[Path, typer.Option("--running", help="What the switch printed as its running configuration.")],
+    commands: Annotated[bool, typer.Option("--commands", help="Print the commands too.")] = False,
+) -> None:
+    """What differs between a switch and what it shall be, and whether the way there is safe. Nothing is contacted.
+
+    The plan is played line by line: an order that would cut off the management, open a trunk or delete a VLAN in use
+    is refused and the line named.
+
+    For example:
+      verbund net diff ggs-sw1 --running backup/ggs-sw1.cfg --commands
+    """
+    from verbund.cli.console import errors, safe
+    from verbund.errors import ExitCode, UsageError
+    from verbund.network import diff as comparing
+    from verbund.network import linter
+    from verbund.network import render as rendering
+    from verbund.network.platforms import PLATFORMS
+    from verbund.project import Project
+
+    found = _configs(switch)
+    if len(found) != 1:
+        raise UsageError(f"'{switch}' is a site with {len(found)} switches", "name one switch")
+    config = found[0]
+    try:
+        text = running.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(
+            f"{running} cannot be read: {error.strerror}", "name a file with the running configuration"
+        ) from None
+    wanted = rendering.render(config, Project.find().root).text
+    if not PLATFORMS[config.platform].cli:
+        shown = comparing.unified(text, wanted, config.name)
+        typer.echo(safe(shown), nl=False)
+        raise typer.Exit(ExitCode.FINDINGS if shown else ExitCode.GOOD)
+    plan = comparing.plan(config.platform, text, wanted)
+    typer.echo(safe(plan.difference), nl=False)
+    for line in plan.foreign:
+        errors.print(safe(f"not managed, left alone: {line}"), markup=False, soft_wrap=True)
+    if commands:
+        typer.echo(safe("\n".join(plan.lines())))
+    for finding in linter.lint(plan, text, config.management):
+        errors.print(safe(f"refused: {finding}"), markup=False, soft_wrap=True)
+    if not plan.empty:
+        raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _configs(name: str) -> list[DeviceConfig]:
+    from verbund.errors import UsageError
+    from verbund.intent.compile import nearest
+    from verbund.network import checks
+    from verbund.network import compile as compiling
+
+    model = _model()
+    checks.demand(model)
+    everything = compiling.configs(model)
+    if found := [config for config in everything if config.name == name]:
+        return found
+    sites = [site for site in model.network.sites if name in {site.key, site.name, site.short}]
+    if not sites:
+        known = {config.name for config in everything}
+        known |= {word for site in model.network.sites for word in (site.key, site.name, site.short)}
+        raise UsageError(f"there is no site and no switch '{name}'", nearest(name, known))
+    return compiling.configs(model, site=_site(model, name).key)
 
 
 def _model() -> Model:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from verbund.network.structured import DeviceConfig, Port, PlatformName
+if TYPE_CHECKING:
+    from verbund.network.structured import DeviceConfig, PlatformName, Port
 
 Rollback = Literal["revert-timer", "checkpoint", "commit-delay", "reload-timer", "inverse", "transaction"]
 
@@ -36,7 +37,6 @@ class Platform:
         confirm: commands that make the change stay.
         save: commands that write it to flash.
         show: what prints the running configuration.
-        secret: how a line gives a secret in the clear (a word before it), if it must be said.
         cannot: feature of the structured configuration -> why this platform does not have it, and what holds instead.
     """
 
@@ -110,7 +110,7 @@ PLATFORMS: dict[PlatformName, Platform] = {
             show="show running-config",
             cannot={
                 "dot1x.monitor": "AOS-S has no monitor mode of 802.1X: the port stays open and reports nothing",
-                "dot1x.critical": "AOS-S has no critical VLAN in all versions: a client stays out while no RADIUS answers",
+                "dot1x.critical": "not all versions of AOS-S have a critical VLAN: a client stays out without RADIUS",
             },
         ),
         Platform(
@@ -129,7 +129,7 @@ PLATFORMS: dict[PlatformName, Platform] = {
                 "dot1x.auth_fail": "LCOS SX knows one guest VLAN for the whole switch, none for refused devices",
                 "dot1x.critical": "LCOS SX has no VLAN for the time without RADIUS: a client stays out",
                 "storm_percent": "LCOS SX has one limit for the whole switch: the lowest of its ports, of 1 Gbit/s",
-                "channel.stp": "LCOS SX holds one spanning tree setting for all port channels: the role of each is not set",
+                "channel.stp": "LCOS SX has one spanning tree setting for all port channels; roles are not set",
                 "channel.trust": "LCOS SX trusts per port: members of a channel get the channel's trust",
                 "management.banner": "LCOS SX keeps one line: the first line of the banner is shown",
             },
@@ -210,7 +210,10 @@ def platform_named(name: str) -> Platform:
     Raises:
         KeyError: there is no such platform.
     """
-    return PLATFORMS[ALIASES.get(name, name)]  # type: ignore[index]
+    for platform in PLATFORMS.values():
+        if platform.name == ALIASES.get(name, name):
+            return platform
+    raise KeyError(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +236,10 @@ _ON_PORTS: dict[str, Callable[[Port], object]] = {
     "dot1x.monitor": lambda port: port.dot1x and port.dot1x.mode == "monitor",
     "dot1x.auth_fail": lambda port: port.dot1x and port.dot1x.auth_fail,
     "dot1x.critical": lambda port: port.dot1x and port.dot1x.critical,
-    "ra_guard": lambda port: port.ra_guard and port.mode == "access",
+    "ra_guard": lambda port: port.ra_guard and port.mode == "access" and not port.channel,
     "storm_percent": lambda port: port.storm_percent,
     "poe": lambda port: port.poe == "off" and port.mode != "parked",
-    "stp.guard": lambda port: port.stp != "uplink" and port.mode != "parked",
+    "stp.guard": lambda port: port.stp != "uplink" and port.mode != "parked" and not port.channel,
 }
 _ON_DEVICE: dict[str, Callable[[DeviceConfig], object]] = {
     "stp.mstp": lambda _: True,

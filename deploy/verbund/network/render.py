@@ -23,6 +23,10 @@ from verbund.network.structured import DeviceConfig, runs, vlan_text
 
 TEMPLATES = Path("templates/network")
 SECRET = re.compile(r"<secret:([a-z0-9_./-]+)>")
+_CONTROL = re.compile(r"VB-SWI-[0-9]{3}")
+_MARK = "\x01"
+# Command lines of switches take ASCII; a terminal in another character set would show the rest as something else.
+_ASCII = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 _FILE = re.compile(r"^=== (\S+)$", re.MULTILINE)
 
 
@@ -92,7 +96,34 @@ def render(config: DeviceConfig, root: Path) -> Rendered:
     template = _template(root / TEMPLATES, config.platform)
     text = template.render(c=config, m=config.management, platform=PLATFORMS[config.platform])
     text = re.sub(r"\n{2,}", "\n", text.lstrip("\n"))
+    if PLATFORMS[config.platform].cli:
+        text = text.translate(_ASCII)
     return Rendered(_split(text), tuple(gaps(config)))
+
+
+def annotated(config: DeviceConfig, root: Path) -> list[tuple[str, frozenset[str]]]:
+    """Render one device with the ids of the controls that its templates name behind the lines.
+
+    Args:
+        config: a device of a platform with a command line.
+        root: the project.
+
+    Returns:
+        lines as `render` gives them, each with the ids of its controls.
+    """
+    template = _template(root / TEMPLATES, config.platform, ids=True)
+    text = template.render(c=config, m=config.management, platform=PLATFORMS[config.platform])
+    rows: list[tuple[str, frozenset[str]]] = []
+    for row in text.translate(_ASCII).split("\n"):
+        line, *marks = row.split(_MARK)
+        if line.strip():
+            rows.append((line, frozenset(_CONTROL.findall(" ".join(marks)))))
+    return rows
+
+
+def control_ids(root: Path, platform: str) -> frozenset[str]:
+    """The controls that the template of a platform names."""
+    return frozenset(_CONTROL.findall((root / TEMPLATES / platform / "config.j2").read_text()))
 
 
 def _split(text: str) -> dict[str, str]:
@@ -115,10 +146,18 @@ def _example(config: DeviceConfig) -> str:
     return examples[config.platform]
 
 
+class _WithIds(jinja2.FileSystemLoader):
+    """Lets the comments behind the lines come out, so that it can be seen which control a line belongs to."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        source, name, fresh = super().get_source(environment, template)
+        return re.sub(r"\{#([^\n]*?)\+#\}", lambda match: _MARK + match[1], source), name, fresh
+
+
 @cache
-def _environment(templates: Path) -> jinja2.Environment:
+def _environment(templates: Path, ids: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
+        loader=(_WithIds if ids else jinja2.FileSystemLoader)(templates),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -142,9 +181,9 @@ def _environment(templates: Path) -> jinja2.Environment:
 
 
 @cache
-def _template(templates: Path, platform: str) -> jinja2.Template:
+def _template(templates: Path, platform: str, *, ids: bool = False) -> jinja2.Template:
     try:
-        return _environment(templates).get_template(f"{platform}/config.j2")
+        return _environment(templates, ids).get_template(f"{platform}/config.j2")
     except jinja2.TemplateNotFound:
         raise UsageError(
             f"no template for {platform} in {templates}", "restore templates/network from the repository"

@@ -311,7 +311,9 @@ class Port(Link):
     @model_validator(mode="after")
     def _port_fits(self) -> Port:
         if self.channel and (self.mode != "access" or self.access or self.voice):
-            raise _wrong(f"a member of channel {self.channel} has no mode and no VLANs of its own: the channel has them")
+            raise _wrong(
+                f"a member of channel {self.channel} has no mode and no VLANs of its own: the channel has them"
+            )
         if self.mode == "parked" and self.enabled:
             raise _wrong("a parked port cannot be enabled")
         if self.dot1x and self.mode != "access":
