@@ -597,7 +597,7 @@ def sites(draw: st.DrawFn) -> Files:
     }  # fmt: skip
 
 
-QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIET = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def with_school(site: Files) -> Files:

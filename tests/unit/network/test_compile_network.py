@@ -150,7 +150,7 @@ def attempt(root: Path, value: dict[str, Any]) -> int:
     return len([structured.dump(config) for config in compiler.configs(model)])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_the_loader_accepts_is_checked_and_what_is_clean_compiles(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

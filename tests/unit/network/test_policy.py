@@ -45,7 +45,7 @@ def members(texts: list[str]) -> set[int]:
     return {int(address) for text in texts for address in ip_network(text)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(one=NETWORKS, other=NETWORKS)
 def test_address_sets_agree_with_sets_of_addresses(one, other):
     first, second = Addresses.of(one), Addresses.of(other)
