@@ -22,7 +22,7 @@ continued() {
     seen && ($1 == "auth" || $1 == "-auth") {print FILENAME; seen = 0}' /etc/pam.d/*
 }
 if ! excepts VB-PAM-002; then
-  grep -qE '^account[[:space:]]+required[[:space:]]+pam_faillock\.so$' /etc/pam.d/common-account ||
+  grep -qE '^account[[:space:]]+required[[:space:]]+pam_faillock\.so[[:space:]]*$' /etc/pam.d/common-account ||
     { echo "/etc/pam.d/common-account does not know pam_faillock"; exit 1; }
   [ -z "$(continued)" ] || { echo "common-auth would end the questions of: $(continued)"; exit 1; }
 fi
