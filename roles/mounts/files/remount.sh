@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: EUPL-1.2
-# Arguments: the unit for the next start or nothing, then directory=option,option pairs. Changes the options of what is mounted, never unmounts anything, so open
-# files stay as they are. Exit 1 if the kernel refuses.
+# Arguments: the unit for the next start or nothing, then directory=option,option pairs. Changes the options of what is
+# mounted, never unmounts anything, so open files stay as they are. Exit 1 if the kernel refuses.
 service=$1
 shift
+for pair in "$@"; do
+    [ "${pair%%=*}" = /dev/shm ] || continue
+    # Everything else in the file is somebody else's and stays.
+    { [ ! -e /etc/fstab ] || cp -p /etc/fstab /etc/fstab.verbund; } &&
+        { awk '/^[[:space:]]*#/ || $2 != "/dev/shm"' /etc/fstab 2> /dev/null
+          printf 'tmpfs /dev/shm tmpfs rw,%s 0 0\n' "${pair#*=}"; } > /etc/fstab.verbund &&
+        mv -f /etc/fstab.verbund /etc/fstab || exit 1
+done
 systemctl daemon-reload || exit 1
 for pair in "$@"; do
     directory=${pair%%=*}
