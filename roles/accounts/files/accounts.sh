@@ -148,6 +148,15 @@ add_line() { sed -i '/|| umask [0-7]*$/d' /etc/bash.bashrc && printf '%s\n' "$li
 [ ! -e /etc/bash.bashrc ] || [ "$(grep '|| umask [0-7]*$' /etc/bash.bashrc)" = "$line" ] ||
   differs VB-ACC-014 "/etc/bash.bashrc does not set umask $umask" add_line
 
+# The copies of the hashes get the mode of the original with every change of an account, also by a package: that is no
+# difference, but whatever is repaired here ends with closed ones.
+close_copies() { systemd-tmpfiles --create /etc/tmpfiles.d/verbund-accounts.conf; }
+for copy in /etc/shadow- /etc/gshadow-; do
+  [ -z "$(find "$copy" -maxdepth 0 \( -perm /0137 -o ! -user root -o ! -group root ! -group shadow \) 2> /dev/null)" ] ||
+    differs VB-ACC-013 "others can read or change $copy" close_copies
+done
+[ "$mode" = check ] || has VB-ACC-013 "$excepted" || close_copies
+
 # Files of others that come first or last are theirs: named, not removed.
 ask() { (umask 077; env -i HOME=/root bash --login -c 'echo "$TMOUT $(umask)"' 2> /dev/null); }
 if [ "$mode" = check ]; then

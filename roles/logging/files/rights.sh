@@ -11,8 +11,10 @@ differs() {
 }
 
 if wanted VB-LOG-008; then
-  # Files directly in /var/log that belong to no service with a directory of its own. Traces of logins are read by who(1).
-  for file in $(find /var/log -maxdepth 1 -type f ! -name 'lastlog*' ! -name 'wtmp*' ! -name 'btmp*' -perm /0137); do
+  [ "$mode" = check ] || systemd-tmpfiles --create /etc/tmpfiles.d/verbund-logging.conf || exit 1
+  # Not what services keep in directories of their own. Traces of logins are read by who(1).
+  for file in $(find /var/log /var/log/unattended-upgrades -maxdepth 1 -type f ! -name 'lastlog*' ! -name 'wtmp*' \
+    ! -name 'btmp*' -perm /0137 2> /dev/null); do
     differs "$file can be read by others" chmod u-x,g-wx,o-rwx "$file"
   done
   # dpkg, alternatives: files of packages, which know no drop-ins.

@@ -67,7 +67,10 @@ fi
 # su(1) knows no drop-ins. The rule stands behind pam_rootok: root itself is not asked.
 if ! excepts VB-PAM-009; then
   getent -s files group "$group" > /dev/null || groupadd --system "$group" || exit 1
-  [ "$group" != sugroup ] || gpasswd --members '' sugroup || exit 1
+  [ "$group" != sugroup ] || [ -z "$(getent -s files group sugroup | cut -d: -f4)" ] ||
+    gpasswd --members '' sugroup || exit 1
+  # The copies of the hashes are new now (role accounts).
+  [ ! -e /etc/tmpfiles.d/verbund-accounts.conf ] || systemd-tmpfiles --create /etc/tmpfiles.d/verbund-accounts.conf
   sed -i -e '/^auth.*pam_wheel\.so/d' \
     -e "/^auth[[:space:]]*sufficient[[:space:]]*pam_rootok\.so/a auth required pam_wheel.so use_uid group=$group" \
     /etc/pam.d/su || exit 1
