@@ -194,7 +194,7 @@ def test_account_database_is_protected(host):
 
 @pytest.mark.control("VB-ACC-014")
 def test_start_up_files_do_not_widen_rights(host, settings):
-    """Shells keep a strict umask they were started with, and narrow a wide one; PAM gives it to sessions (VB-PAM-005)."""
+    """Shells keep a strict umask they were started with, and narrow a wide one; see VB-PAM-005 for sessions."""
     masks = host.check_output(
         "for mask in 077 022; do umask $mask; "
         "for kind in --login -i; do env -i HOME=/root bash $kind -c umask < /dev/null 2> /dev/null; done; done"

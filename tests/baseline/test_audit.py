@@ -129,7 +129,16 @@ def test_clock_and_kernel_changes_are_recorded(host, own_kernel):
 @pytest.mark.control("VB-AUD-006")
 def test_access_changes_are_recorded(host, own_kernel):
     """Files that say who may do what, and what is recorded."""
-    paths = ["/etc/sudoers", "/etc/sudoers.d", "/var/log/sudo.log", "/etc/pam.d", "/etc/ssh", "/etc/audit", "/etc/rsyslog.d", "/etc/verbund"]
+    paths = [
+        "/etc/sudoers",
+        "/etc/sudoers.d",
+        "/var/log/sudo.log",
+        "/etc/pam.d",
+        "/etc/ssh",
+        "/etc/audit",
+        "/etc/rsyslog.d",
+        "/etc/verbund",
+    ]
     missing = unwatched(host, paths)
     assert not missing, f"changes are not recorded: {', '.join(missing)}"
 
@@ -185,7 +194,9 @@ def test_profile_changes_are_recorded(host, own_kernel):
 @pytest.mark.control("VB-AUD-012")
 def test_login_traces_are_recorded(host, own_kernel):
     """Files that say who logged in and who failed to; some only Debian 12 writes."""
-    missing = unwatched(host, ["/var/run/faillock", "/var/run/utmp", "/var/log/lastlog", "/var/log/wtmp", "/var/log/btmp"])
+    missing = unwatched(
+        host, ["/var/run/faillock", "/var/run/utmp", "/var/log/lastlog", "/var/log/wtmp", "/var/log/btmp"]
+    )
     assert not missing, f"changes are not recorded: {', '.join(missing)}"
 
 

@@ -57,9 +57,7 @@ def test_configuration_is_valid(host, settings):
     _watched(settings)
     checked = host.run("aide --config=/etc/aide/aide.conf --config-check")
     assert checked.rc == 0, f"AIDE refuses its configuration (status {checked.rc}): {checked.stderr.strip()[:300]}"
-    units = host.check_output(
-        "systemctl show --property=ExecStart aidecheck.service verbund-aide-init.service"
-    )
+    units = host.check_output("systemctl show --property=ExecStart aidecheck.service verbund-aide-init.service")
     commands = [line for line in units.splitlines() if line.startswith("ExecStart=")]
     using = [line for line in commands if f"--config={CONFIG}" in line]
     assert len(using) == 2, "the units that compare and build the reference do not use this configuration"

@@ -67,8 +67,8 @@ def test_new_passwords_have_to_be_strong(host, settings):
 
 # Services that go on behind common-auth, which may end them.
 CONTINUED = (
-    "awk 'FNR == 1 {seen = 0} $1 == \"@include\" && $2 == \"common-auth\" {seen = 1} "
-    "seen && ($1 == \"auth\" || $1 == \"-auth\") {print FILENAME; seen = 0}' /etc/pam.d/*"
+    'awk \'FNR == 1 {seen = 0} $1 == "@include" && $2 == "common-auth" {seen = 1} '
+    'seen && ($1 == "auth" || $1 == "-auth") {print FILENAME; seen = 0}\' /etc/pam.d/*'
 )
 
 
