@@ -157,8 +157,9 @@ def test_logs_are_protected(host):
     """Others can neither read nor change what the log services write."""
     found = host.check_output(
         "cd /var/log && { find syslog auth.log kern.log cron.log user.log mail.log btmp journal verbund "
-        "-type f -perm /007 -printf '%m %p\\n'; find . unattended-upgrades -maxdepth 1 "
-        "-type f ! -name 'lastlog*' ! -name 'wtmp*' ! -name 'btmp*' -perm /0137 -printf '%m %f\\n'; } 2> /dev/null | sort -u | head -n 20; :"
+        "-type f -perm /007 -printf '%m %p\\n'; find . unattended-upgrades -maxdepth 1 -type f "
+        "! -name 'lastlog*' ! -name 'wtmp*' ! -name 'btmp*' -perm /0137 -printf '%m %p\\n'; } 2> /dev/null "
+        "| sort -u | head -n 20; :"
     )
     assert not found.strip(), f"logs that others can read or change: {'; '.join(found.splitlines())}"
     rotated = host.run(ROTATED).stdout.split()
