@@ -103,7 +103,11 @@ def test_new_accounts_get_safe_defaults(host, settings):
     """useradd and passwd work with strong hashes, private homes, no expiry by time."""
     text = host.check_output("cat /etc/login.defs")
     defs = dict(re.findall(r"^\s*([A-Z_]+)\s+(\S+)", text, re.MULTILINE))
-    for key, wanted in (("ENCRYPT_METHOD", "YESCRYPT"), ("PASS_MAX_DAYS", "99999")):
+    for key, wanted in (
+        ("ENCRYPT_METHOD", "YESCRYPT"),
+        ("PASS_MAX_DAYS", "99999"),
+        ("UMASK", settings["pam_umask"]),
+    ):
         assert defs.get(key) == wanted, f"login.defs: {key} is {defs.get(key, 'not set')}, must be {wanted}"
     mode = defs.get("HOME_MODE", "0777")
     assert not int(mode, 8) & 0o027, f"login.defs: new home directories get mode {mode}"
@@ -189,14 +193,17 @@ def test_account_database_is_protected(host):
 
 
 @pytest.mark.control("VB-ACC-014")
-def test_start_up_files_do_not_widen_rights(host):
-    """Shells keep a strict umask they were started with; PAM gives it to sessions (VB-PAM-005)."""
+def test_start_up_files_do_not_widen_rights(host, settings):
+    """Shells keep a strict umask they were started with, and narrow a wide one; see VB-PAM-005 for sessions."""
     masks = host.check_output(
-        "umask 077; for kind in --login -i; do env -i HOME=/root bash $kind -c umask < /dev/null 2> /dev/null; done"
+        "for mask in 077 022; do umask $mask; "
+        "for kind in --login -i; do env -i HOME=/root bash $kind -c umask < /dev/null 2> /dev/null; done; done"
     ).split()
-    if len(masks) != 2:
-        raise RuntimeError(f"the shells of root answer {masks} instead of two masks")
-    open_ = [mask for mask in masks if int(mask, 8) & 0o077 != 0o077]
+    if len(masks) != 4:
+        raise RuntimeError(f"the shells of root answer {masks} instead of four masks")
+    wanted = int(settings["pam_umask"], 8)
+    open_ = [mask for mask in masks[:2] if int(mask, 8) & 0o077 != 0o077]
+    open_ += [mask for mask in masks[2:] if int(mask, 8) & wanted != wanted]
     assert not open_, f"a start-up file of the shell sets umask {open_[0]}, so others get rights to new files"
 
 

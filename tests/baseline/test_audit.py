@@ -16,6 +16,9 @@ PROGRAMS = (
 )
 
 
+# Programs that run with the rights of their owner or group, where software is installed.
+BORROWING = "find /usr /opt -xdev -type f -perm /6000 2> /dev/null | sort"
+
 LISTED = {"auid!=unset": "auid!=-1", "-C euid!=uid": "-C uid!=euid", " -S all ": " "}
 """How a rule may be written -> how we compare it; the kernel lists it in a form of its own."""
 
@@ -24,7 +27,7 @@ def rules(text):
     found = [" ".join(line.split()) for line in text.splitlines() if re.match(r"-[aw] ", line)]
     for written, listed in LISTED.items():
         found = [line.replace(written, listed) for line in found]
-    return found
+    return [re.sub(r"^(-w \S*[^/])/ ", r"\1 ", line) for line in found]
 
 
 def loaded(host):
@@ -110,6 +113,9 @@ def test_borrowed_rights_are_recorded(host, own_kernel):
     """Commands that run as root for somebody who is not root."""
     missing = unrecorded(host, ["execve"], "-C uid!=euid -F euid=0")
     assert not missing, "commands that run with borrowed rights are not recorded"
+    recorded = set(re.findall(r"^-a always,exit -F path=(\S+) -F perm=x ", "\n".join(loaded(host)), re.MULTILINE))
+    missing = [path for path in host.check_output(BORROWING).splitlines() if path not in recorded]
+    assert not missing, f"programs with the rights of others are not recorded: {', '.join(missing[:10])}"
 
 
 @pytest.mark.control("VB-AUD-005")
@@ -123,7 +129,16 @@ def test_clock_and_kernel_changes_are_recorded(host, own_kernel):
 @pytest.mark.control("VB-AUD-006")
 def test_access_changes_are_recorded(host, own_kernel):
     """Files that say who may do what, and what is recorded."""
-    paths = ["/etc/sudoers", "/etc/sudoers.d", "/etc/pam.d", "/etc/ssh", "/etc/audit", "/etc/rsyslog.d", "/etc/verbund"]
+    paths = [
+        "/etc/sudoers",
+        "/etc/sudoers.d",
+        "/var/log/sudo.log",
+        "/etc/pam.d",
+        "/etc/ssh",
+        "/etc/audit",
+        "/etc/rsyslog.d",
+        "/etc/verbund",
+    ]
     missing = unwatched(host, paths)
     assert not missing, f"changes are not recorded: {', '.join(missing)}"
 
@@ -179,7 +194,9 @@ def test_profile_changes_are_recorded(host, own_kernel):
 @pytest.mark.control("VB-AUD-012")
 def test_login_traces_are_recorded(host, own_kernel):
     """Files that say who logged in and who failed to; some only Debian 12 writes."""
-    missing = unwatched(host, ["/run/faillock", "/run/utmp", "/var/log/lastlog", "/var/log/wtmp", "/var/log/btmp"])
+    missing = unwatched(
+        host, ["/var/run/faillock", "/var/run/utmp", "/var/log/lastlog", "/var/log/wtmp", "/var/log/btmp"]
+    )
     assert not missing, f"changes are not recorded: {', '.join(missing)}"
 
 

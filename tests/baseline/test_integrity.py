@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-CONFIG = "/etc/aide/verbund.conf"
+CONFIG = "/etc/aide/aide.conf"
 BUILDING = "systemctl show --property=ActiveState --property=Result verbund-aide-init.service"
-PATHS = "stat --format '%n %a %U %s' /var/lib/aide /var/lib/aide/verbund.db /etc/aide/verbund.conf 2>/dev/null || true"
+PATHS = "stat --format '%n %a %U %s' /var/lib/aide /var/lib/aide/verbund.db /etc/aide/aide.conf 2>/dev/null || true"
 # Files that decide about a host. AIDE itself says whether its rules would record them (aide(1), --path-check).
 MUST_BE_COVERED = (
     "/etc/passwd",
@@ -55,11 +55,9 @@ def _building(host):
 def test_configuration_is_valid(host, settings):
     """AIDE accepts the configuration that the units use."""
     _watched(settings)
-    checked = host.run("aide --config=/etc/aide/verbund.conf --config-check")
+    checked = host.run("aide --config=/etc/aide/aide.conf --config-check")
     assert checked.rc == 0, f"AIDE refuses its configuration (status {checked.rc}): {checked.stderr.strip()[:300]}"
-    units = host.check_output(
-        "systemctl show --property=ExecStart verbund-aide-check.service verbund-aide-init.service"
-    )
+    units = host.check_output("systemctl show --property=ExecStart aidecheck.service verbund-aide-init.service")
     commands = [line for line in units.splitlines() if line.startswith("ExecStart=")]
     using = [line for line in commands if f"--config={CONFIG}" in line]
     assert len(using) == 2, "the units that compare and build the reference do not use this configuration"
@@ -77,7 +75,7 @@ def test_scope_covers_what_matters(host, settings):
     assert not broken, f"AIDE cannot say whether it watches {', '.join(sorted(broken))}"
     missing = sorted(path for path, code in answers.items() if code != 0)
     assert not missing, f"not watched: {', '.join(missing)}"
-    rules = host.check_output("grep -E '^[A-Z][A-Za-z]+ *=' /etc/aide/verbund.conf")
+    rules = host.check_output("grep -E '^[A-Z][A-Za-z]+ *=' /etc/aide/aide.conf")
     assert "sha256" in rules or "sha512" in rules, "the content of files is not compared"
 
 
@@ -98,7 +96,7 @@ def test_reference_state_is_protected(host, settings):
     found = _paths(host)
     for path, modes in (
         ("/var/lib/aide", {"700"}),
-        ("/etc/aide/verbund.conf", {"600", "400"}),
+        ("/etc/aide/aide.conf", {"600", "400"}),
         ("/var/lib/aide/verbund.db", {"600", "400"}),
     ):
         if path not in found:
@@ -116,12 +114,12 @@ def test_check_runs_daily(host, settings):
     _watched(settings)
     text = host.check_output(
         "systemctl show --property=UnitFileState --property=ActiveState --property=Unit --property=TimersCalendar "
-        "verbund-aide-check.timer"
+        "aidecheck.timer"
     )
     shown = dict(line.partition("=")[::2] for line in text.splitlines())
     assert shown.get("ActiveState") == "active", "the timer of the integrity check is not active"
     assert shown.get("UnitFileState") == "enabled", "the timer of the integrity check does not survive a restart"
-    assert shown.get("Unit") == "verbund-aide-check.service", f"the timer starts {shown.get('Unit')}"
+    assert shown.get("Unit") == "aidecheck.service", f"the timer starts {shown.get('Unit')}"
     events = shown.get("TimersCalendar", "")
     assert "OnCalendar=*-*-* " in events, f"the timer does not start every day: {events or 'no calendar event'}"
 
@@ -137,7 +135,7 @@ def test_last_check_was_completed(host, settings):
         "find /var/lib/aide -maxdepth 1 -name verbund.checked -mmin -%s -print", str(days * 1440)
     )
     assert recent.strip(), f"the files were not compared within the last {days} days"
-    result = host.check_output("systemctl show --property=Result --value verbund-aide-check.service").strip()
+    result = host.check_output("systemctl show --property=Result --value aidecheck.service").strip()
     assert result == "success", f"the last comparison ended with: {result}"
 
 

@@ -15,6 +15,8 @@ STALE = (
     "find /etc/rsyslog.conf /etc/rsyslog.d "
     '-newermt "$(systemctl show --timestamp=us+utc -P ActiveEnterTimestamp rsyslog.service)"'
 )
+# logrotate rules that make a new log for everybody to read; chosen by what they are about, not by name.
+ROTATED = "grep -lE '^[[:space:]]*create[[:space:]]+0?6[0-7]4[[:space:]]+root[[:space:]]+root' /etc/logrotate.d/*"
 SIZES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
@@ -154,10 +156,14 @@ def test_collector_demands_certificates(host, settings):
 def test_logs_are_protected(host):
     """Others can neither read nor change what the log services write."""
     found = host.check_output(
-        "cd /var/log && find syslog auth.log kern.log cron.log user.log mail.log btmp journal verbund "
-        "-type f -perm /007 -printf '%m %p\\n' 2> /dev/null | head -n 20; :"
+        "cd /var/log && { find syslog auth.log kern.log cron.log user.log mail.log btmp journal verbund "
+        "-type f -perm /007 -printf '%m %p\\n'; find . unattended-upgrades -maxdepth 1 -type f "
+        "! -name 'lastlog*' ! -name 'wtmp*' ! -name 'btmp*' -perm /0137 -printf '%m %p\\n'; } 2> /dev/null "
+        "| sort -u | head -n 20; :"
     )
     assert not found.strip(), f"logs that others can read or change: {'; '.join(found.splitlines())}"
+    rotated = host.run(ROTATED).stdout.split()
+    assert not rotated, f"after the next rotation others can read what {', '.join(rotated)} rotates"
 
 
 @pytest.mark.control("VB-LOG-009")
@@ -186,8 +192,7 @@ def test_new_logs_are_protected(host):
     """What rsyslog is told last counts, and no action of its own asks for wider rights."""
     text = re.sub(r"#.*$", "", host.check_output(RSYSLOG), flags=re.MULTILINE)
     modes = re.findall(r"^\s*\$FileCreateMode\s+([0-7]+)", text, re.MULTILINE | re.IGNORECASE)
-    # /etc/rsyslog.conf comes first; its value is overridden by the files that it includes before its own rules.
-    wide = [mode for mode in modes[1:] or modes if int(mode, 8) & 0o137]
+    wide = [mode for mode in modes if int(mode, 8) & 0o137]
     assert modes, "rsyslog makes log files that everybody can read (its default, 0644)"
     assert not wide, f"rsyslog makes log files with mode {', '.join(wide)}"
     own = re.findall(r'\bfileCreateMode\s*=\s*"([0-7]+)"', text, re.IGNORECASE)

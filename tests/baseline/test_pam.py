@@ -65,6 +65,13 @@ def test_new_passwords_have_to_be_strong(host, settings):
     assert "enforce_for_root" in values, "root may set weak passwords for others"
 
 
+# Services that go on behind common-auth, which may end them.
+CONTINUED = (
+    'awk \'FNR == 1 {seen = 0} $1 == "@include" && $2 == "common-auth" {seen = 1} '
+    'seen && ($1 == "auth" || $1 == "-auth") {print FILENAME; seen = 0}\' /etc/pam.d/*'
+)
+
+
 @pytest.mark.control("VB-PAM-002")
 def test_wrong_passwords_lock_the_account(host, settings):
     """The counter is asked before, raised after and cleared behind the password, with the declared limits."""
@@ -88,7 +95,10 @@ def test_wrong_passwords_lock_the_account(host, settings):
     assert free.rc in {0, 1}, f"the stacks cannot be read: {free.stderr}"
     assert free.rc == 1, f"services that let everybody in: {'; '.join(free.stdout.splitlines()[:5])}"
     controls = (auth[phases["preauth"]][0], auth[phases["authfail"]][0])
-    assert controls == ("requisite", "[default=die]"), f"the lockout does not end the login: {controls}"
+    assert controls[0] in {"required", "requisite"}, f"the lockout does not end the login: {controls}"
+    assert controls[1] == "[default=die]", f"the lockout does not end the login: {controls}"
+    cut = host.check_output(CONTINUED).split()
+    assert not cut, f"a right password ends what else these services ask for: {', '.join(cut)}"
     for phase, index in phases.items():
         given = arguments(auth[index][2])
         attempts, seconds = int(given.get("deny", "3")), int(given.get("unlock_time", "600"))
@@ -176,8 +186,8 @@ def test_repetitions_and_sequences_are_refused(host, settings):
 
 
 @pytest.mark.control("VB-PAM-009")
-def test_su_is_for_administrators(host):
-    """Whoever is not in the group sudo is refused before any password is asked."""
+def test_su_is_for_the_declared_group(host, settings):
+    """Whoever is not in the declared group is refused before any password is asked."""
     text = host.check_output("cat /etc/pam.d/su")
     kinds = {"auth", "-auth", "@include"}
     order = [words[1:] for words in map(str.split, text.splitlines()) if words and words[0] in kinds]
@@ -190,7 +200,11 @@ def test_su_is_for_administrators(host):
     assert guards, "everybody may try to change the account by su (no pam_wheel)"
     assert "use_uid" in guards[0], "pam_wheel asks who logged in and not who runs su"
     group = arguments(guards[0][2:]).get("group")
-    assert group == "sudo", f"su is open to the group {group or 'wheel'}, declared is sudo"
+    wanted = settings["pam_su_group"]
+    assert group == wanted, f"su is open to the group {group or 'wheel'}, declared is {wanted}"
+    members = host.run("getent -s files group %s", wanted).stdout.strip().split(":")
+    assert len(members) == 4, f"the group {wanted} of su is missing"
+    assert wanted != "sugroup" or not members[3], f"the group sugroup is to be empty, but has {members[3]}"
     ahead = order[: order.index(guards[0])]
     early = [words[1] for words in ahead if "sufficient" in words[0] or "success=" in words[0]]
     assert set(early) <= {"pam_rootok.so"}, f"su lets in before it asks for the group: {', '.join(early)}"

@@ -302,3 +302,15 @@ def test_one_ssh_server_only(host):
             if name in {"sshd", "dropbear"} and pid != main:
                 problems.append(f"{name} (process {pid}) listens at {line.split()[4]} beside ssh.service")
     assert not problems, "; ".join(problems)
+
+
+@pytest.mark.control("VB-SSH-022")
+def test_only_declared_groups_log_in(host, settings):
+    """sshd asks for a group, and lets in no other than the declared ones and the administrators'."""
+    declared = settings["sshd_allow_groups"]
+    if not declared:
+        not_applicable("logins are not limited to groups (sshd_allow_groups)")
+    declared = {*declared, *(admin["name"] for admin in settings["accounts_admins"])}
+    allowed = set(_effective(host).get("allowgroups", []))
+    assert allowed, "every account with a key may log in (no AllowGroups)"
+    assert allowed <= declared, f"undeclared groups may log in: {', '.join(sorted(allowed - declared))}"

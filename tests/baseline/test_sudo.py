@@ -45,12 +45,14 @@ def test_commands_get_their_own_terminal(host):
 
 
 @pytest.mark.control("VB-SUD-002")
-def test_every_use_is_logged(host):
-    """Allowed and refused commands reach the system log, for everybody."""
+def test_every_use_is_logged(host, settings):
+    """Allowed and refused commands reach the system log and a file of their own, for everybody."""
     effective = host.check_output("sudo -V")
     facility = "Syslog facility if syslog is being used for logging: authpriv"
     assert facility in effective, "sudo does not log to the facility authpriv"
-    for name in ("syslog", "log_allowed", "log_denied"):
+    wanted = settings["sudo_log_file"]
+    assert f"Path to log file: {wanted}" in effective.splitlines(), f"sudo does not log to {wanted}"
+    for name in ("syslog", "logfile", "log_allowed", "log_denied"):
         general, bound = options(host, name)
         assert general is not False, f"sudo logs nothing: {name} is off"
         assert False not in bound, f"{name} is switched off for some users, hosts or commands"

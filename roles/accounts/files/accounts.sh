@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 # Compares the accounts of this host with the declared state (check) or makes them so (repair). POSIX sh, run by the role.
 # Arguments: check|repair ROOT_LOCKED INACTIVE_DAYS SHELL_TIMEOUT ADMINS SUDO_MEMBERS DISABLED SHELL_EXCEPTIONS
-# HOME_EXCEPTIONS EXCEPTED_CONTROLS (lists: words in one argument)
+# HOME_EXCEPTIONS EXCEPTED_CONTROLS UMASK (lists: words in one argument)
 mode=$1 root_locked=$2 inactive=$3 timeout=$4 admins=$5 members=$6 disabled=$7 shells=$8 homeless=$9
 shift 9
-excepted=$1
+excepted=$1 umask=$2
 status=0
 
 has() { case " $2 " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
@@ -126,6 +126,7 @@ done << LIST
 ENCRYPT_METHOD YESCRYPT
 HOME_MODE 0700
 PASS_MAX_DAYS 99999
+UMASK $umask
 LIST
 
 # useradd's own tool for its own defaults file.
@@ -140,6 +141,21 @@ for file in /etc/profile /etc/bash.bashrc /root/.profile /root/.bash_profile /ro
   [ ! -e "$file" ] || ! grep -q '^[[:space:]]*umask[[:space:]]' "$file" ||
     differs VB-ACC-014 "$file sets a umask" sed -i '/^[[:space:]]*umask[[:space:]]/d' "$file"
 done
+
+# bash reads no drop-ins of this file, which shells without a login get; like verbund-umask.sh it leaves a stricter umask.
+line="[ \"\$(umask)\" = 0077 ] || umask $umask"
+add_line() { sed -i '/|| umask [0-7]*$/d' /etc/bash.bashrc && printf '%s\n' "$line" >> /etc/bash.bashrc; }
+[ ! -e /etc/bash.bashrc ] || [ "$(grep '|| umask [0-7]*$' /etc/bash.bashrc)" = "$line" ] ||
+  differs VB-ACC-014 "/etc/bash.bashrc does not set umask $umask" add_line
+
+# The copies of the hashes get the mode of the original with every change of an account, also by a package: that is no
+# difference, but whatever is repaired here ends with closed ones.
+close_copies() { systemd-tmpfiles --create /etc/tmpfiles.d/verbund-accounts.conf; }
+for copy in /etc/shadow- /etc/gshadow-; do
+  [ -z "$(find "$copy" -maxdepth 0 \( -perm /0137 -o ! -user root -o ! -group root ! -group shadow \) 2> /dev/null)" ] ||
+    differs VB-ACC-013 "others can read or change $copy" close_copies
+done
+[ "$mode" = check ] || has VB-ACC-013 "$excepted" || close_copies
 
 # Files of others that come first or last are theirs: named, not removed.
 ask() { (umask 077; env -i HOME=/root bash --login -c 'echo "$TMOUT $(umask)"' 2> /dev/null); }

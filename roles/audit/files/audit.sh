@@ -8,15 +8,28 @@ shift 2
 excepted=" $* "
 enforced() { case $excepted in *" $1 "*) return 1 ;; esac; }
 unavailable() { ! auditctl -s > /dev/null 2>&1; }
-# The kernel lists "unset" as -1, turns comparisons around, and names all calls where a rule names none.
-rules_of() { sed -n '/^-[aw] /{s/auid!=unset/auid!=-1/; s/-C euid!=uid/-C uid!=euid/; s/ -S all / /; p}' | sort; }
+# The kernel lists paths without a slash at the end and "unset" as -1, turns comparisons around, and names all calls where a
+# rule names none.
+rules_of() { sed -n '/^-[aw] /{s/auid!=unset/auid!=-1/; s/-C euid!=uid/-C uid!=euid/; s/ -S all / /; s#^\(-w [^ ]*[^ /]\)/ #\1 #; p}' | sort; }
 stored() { cat /etc/audit/rules.d/*.rules | rules_of; }
 generated() { rules_of < /etc/audit/audit.rules; }
 loaded() { auditctl -l | rules_of; }
+# Programs with the rights of others: a rule for each that is there, since one for all kinds of them (key privileged) is what
+# records, and one for each is what scanners count. Software is installed into these two places only.
+programs() {
+  printf '%s\n' '## Managed by Verbund (role audit). Local changes are overwritten.' \
+    '## Programs that run with the rights of their owner or group, as this host has them.'
+  find /usr /opt -xdev -type f -perm /6000 2> /dev/null | sort |
+    sed 's|.*|-a always,exit -F path=& -F perm=x -F auid>=1000 -F auid!=unset -F key=privileged|'
+}
+own=/etc/audit/rules.d/51-verbund-programs.rules
 differs() { echo "$1"; exit 1; }
 
 case $verb in
   check)
+    if enforced VB-AUD-004; then
+        [ "$(cat $own 2> /dev/null)" = "$(programs)" ] || differs "$own does not list the setuid programs of this host"
+    fi
     if enforced VB-AUD-002 && [ "$(stored)" != "$(generated)" ]; then
         differs "/etc/audit/audit.rules is not generated from the rules"
     fi
@@ -40,6 +53,9 @@ case $verb in
     [ "$changed" -le "$started" ] || [ "$changed" -le "$reloaded" ] || differs "auditd.conf is newer than the running auditd"
     ;;
   load)
+    if enforced VB-AUD-004; then
+        (umask 077; programs > $own.new && mv -f $own.new $own) || exit 1
+    fi
     unavailable && { augenrules > /dev/null; exit 0; }
     if enforced VB-AUD-001; then
         systemctl is-active --quiet auditd.service || systemctl start auditd.service

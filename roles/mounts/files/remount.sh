@@ -1,8 +1,18 @@
 # SPDX-License-Identifier: EUPL-1.2
-# Arguments: the unit for the next start or nothing, then directory=option,option pairs. Changes the options of what is mounted, never unmounts anything, so open
-# files stay as they are. Exit 1 if the kernel refuses.
+# Arguments: the unit for the next start or nothing, then directory=option,option pairs. Changes the options of what is
+# mounted, never unmounts anything, so open files stay as they are. Exit 1 if the kernel refuses.
 service=$1
 shift
+for pair in "$@"; do
+    line="tmpfs /dev/shm tmpfs rw,${pair#*=} 0 0"
+    [ "${pair%%=*}" = /dev/shm ] || continue
+    ! grep -qxF "$line" /etc/fstab 2> /dev/null || continue
+    # Everything else in the file is somebody else's and stays.
+    { [ ! -e /etc/fstab ] || cp -p /etc/fstab /etc/fstab.verbund; } &&
+        { awk '/^[[:space:]]*#/ || $2 != "/dev/shm"' /etc/fstab 2> /dev/null
+          printf '%s\n' "$line"; } > /etc/fstab.verbund &&
+        mv -f /etc/fstab.verbund /etc/fstab && systemctl daemon-reload || exit 1
+done
 for pair in "$@"; do
     directory=${pair%%=*}
     directory=${directory#-}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 # Generates the PAM stacks anew from the profiles that exist. POSIX sh, run by the role, also after an undo.
-# Argument: EXCEPTED_CONTROLS (words in one argument)
+# Arguments: EXCEPTED_CONTROLS (words in one argument), the group that may run su
 excepts() { case " $excepted " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
-excepted=$1
+excepted=$1 group=$2
 cd /usr/share/pam-configs || exit 1
 # Lines that somebody took out under a deviation.
 gone=
@@ -46,6 +46,19 @@ for pair in $gone; do
   sed -i "/${pair#*:}/d" "/etc/pam.d/${pair%%:*}" || exit 1
 done
 
+# Services that ask for more behind common-auth (keyrings of desktops). "sufficient" would end them too, so they take it as a
+# substack, which it ends alone (pam.conf(5)).
+continued() {
+  awk 'FNR == 1 {seen = 0}
+    $1 == "@include" && $2 == "common-auth" {seen = 1}
+    seen && ($1 == "auth" || $1 == "-auth") {print FILENAME; seen = 0}' /etc/pam.d/*
+}
+if ! excepts VB-PAM-002; then
+  for file in $(continued); do
+    sed -i 's/^@include[[:space:]]\{1,\}common-auth[[:space:]]*$/auth substack common-auth/' "$file" || exit 1
+  done
+fi
+
 # The rest has no profiles. pam-auth-update keeps an argument that was taken out.
 if ! excepts VB-PAM-007; then
   sed -i '/^[^#]*pam_unix\.so/s/[[:space:]]nullok\(_secure\)\{0,1\}//' $(grep -lE '^[^#]*pam_unix\.so.*nullok' /etc/pam.d/*) \
@@ -53,15 +66,21 @@ if ! excepts VB-PAM-007; then
 fi
 # su(1) knows no drop-ins. The rule stands behind pam_rootok: root itself is not asked.
 if ! excepts VB-PAM-009; then
+  getent -s files group "$group" > /dev/null || groupadd --system "$group" || exit 1
+  [ "$group" != sugroup ] || [ -z "$(getent -s files group sugroup | cut -d: -f4)" ] ||
+    gpasswd --members '' sugroup || exit 1
+  # The copies of the hashes are new now (role accounts).
+  [ ! -e /etc/tmpfiles.d/verbund-accounts.conf ] || systemd-tmpfiles --create /etc/tmpfiles.d/verbund-accounts.conf
   sed -i -e '/^auth.*pam_wheel\.so/d' \
-    -e '/^auth[[:space:]]*sufficient[[:space:]]*pam_rootok\.so/a auth required pam_wheel.so use_uid group=sudo' \
+    -e "/^auth[[:space:]]*sufficient[[:space:]]*pam_rootok\.so/a auth required pam_wheel.so use_uid group=$group" \
     /etc/pam.d/su || exit 1
 fi
-# pwquality.conf(5): the main file is read after all drop-ins.
-own_keys() {
-  excepts VB-PAM-001 || sed -n 's/^\([a-z_]*\).*/\1/p' /etc/security/pwquality.conf.d/zz-verbund-strength.conf
-  excepts VB-PAM-008 || sed -n 's/^\([a-z_]*\).*/\1/p' /etc/security/pwquality.conf.d/zz-verbund-patterns.conf
+# pwquality.conf(5): the main file is read after all drop-ins, and scanners read it alone. It says the same, once.
+own_lines() {
+  excepts VB-PAM-001 || grep '^[a-z]' /etc/security/pwquality.conf.d/zz-verbund-strength.conf
+  excepts VB-PAM-008 || grep '^[a-z]' /etc/security/pwquality.conf.d/zz-verbund-patterns.conf
 }
-for key in $(own_keys 2> /dev/null); do
-  sed -i -E "/^[[:space:]]*$key([[:space:]=]|\$)/d" /etc/security/pwquality.conf || exit 1
+own_lines 2> /dev/null | while IFS= read -r line; do
+  sed -i -E "/^[[:space:]]*${line%% *}([[:space:]=]|\$)/d" /etc/security/pwquality.conf &&
+    printf '%s\n' "$line" >> /etc/security/pwquality.conf || exit 1
 done
