@@ -210,6 +210,7 @@ class Dialect:
         pager: the text under a full screen.
         rows: lines of a screen.
         boot_seconds: how long a reload takes.
+        one_key: questions are answered by one key, without return.
         completes: the echo has abbreviated words spelled out, as a system that completes on the blank key does it.
     """
 
@@ -226,6 +227,7 @@ class Dialect:
     rows: ClassVar[int] = 24
     boot_seconds: ClassVar[float] = 120.0
     completes: ClassVar[bool] = False
+    one_key: ClassVar[bool] = False
     version: ClassVar[str]
     model: ClassVar[str]
     default_hostname: ClassVar[str]

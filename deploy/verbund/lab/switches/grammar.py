@@ -122,7 +122,7 @@ def literal_prefix(variant: Sequence[Piece]) -> str:
         if isinstance(piece, Argument):
             break
         words.append(piece)
-    return " ".join(words)
+    return " ".join(words).rstrip()
 
 
 @dataclass(slots=True)
@@ -276,4 +276,4 @@ def write(variant: Sequence[Piece], arguments: Mapping[str, Any], writers: Mappi
             words.append(writer(piece.name, value) if writer else str(value))
         else:
             words.append(piece)
-    return " ".join(words)
+    return " ".join(filter(None, words))

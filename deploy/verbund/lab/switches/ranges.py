@@ -64,3 +64,20 @@ def parts(vlans: Iterable[int], *, dash: str = "-", pairs: bool = False) -> list
 def natural(text: str) -> list[tuple[int, int, str]]:
     """A sort key that puts Gi1/0/2 before Gi1/0/10."""
     return [(0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in _DIGITS.split(text) if piece]
+
+
+def port_list(ports: Iterable[str]) -> str:
+    """Write port names with ranges of neighbours: ``1-4,7,Trk1-Trk2``."""
+    groups: list[list[str]] = []
+    for name in sorted(ports, key=natural):
+        stem, number = _split(name)
+        if groups and _split(groups[-1][-1]) == (stem, number - 1):
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    return ",".join(group[0] if len(group) == 1 else f"{group[0]}-{group[-1]}" for group in groups)
+
+
+def _split(name: str) -> tuple[str, int]:
+    digits = len(name) - len(name.rstrip("0123456789"))
+    return name[: len(name) - digits], int(name[len(name) - digits :] or 0)

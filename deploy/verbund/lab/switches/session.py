@@ -130,6 +130,20 @@ class Session:
         self._answer = answer
         self._hide = hide
 
+    def ask_key(self, question: str, answer: Callable[[str], None]) -> None:
+        """Ask for one key; a return behind it belongs to it."""
+        self.raw(question)
+
+        def key(character: str) -> None:
+            if character in "\r\n":
+                return
+            self._key = None
+            self._in = self._in.removeprefix("\r").removeprefix("\n")
+            self.raw(f"{character}\r\n")
+            answer(character.lower())
+
+        self._key = key
+
     def ask_yes(self, question: str, yes: Callable[[], None]) -> None:
         """Ask whether to go on."""
 
@@ -481,12 +495,15 @@ class Session:
                     if context.stay:
                         continue
                     if target.negated:
-                        target.rule.unset(node, match.arguments)
+                        target.rule.negate(node, target.variant, match.arguments)
                     else:
                         target.rule.set(node, target.variant, match.arguments, spelled)
                 del self.frames[depth + 1 :]
         except Ask as question:
-            self.ask_yes(question.question, lambda: self._again(match, depth, raw))
+            if dialect.one_key:
+                self.ask_key(question.question, lambda key: self._again(match, depth, raw) if key == "y" else None)
+            else:
+                self.ask_yes(question.question, lambda: self._again(match, depth, raw))
             return
         self._text = context.collect
         device.changed(raw.strip(), self.user)

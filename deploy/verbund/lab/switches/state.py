@@ -98,6 +98,11 @@ class Rule:
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         """Take it back."""
 
+    def negate(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any]) -> None:
+        """Take a line back; for rows in which it matters with which words."""
+        del variant
+        self.unset(node, arguments)
+
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         """The lines of the running configuration.
 
@@ -300,6 +305,44 @@ class VlanSet(Rule):
             yield f"{self.key} {comma.join(ranges.parts(vlans, dash=dash, pairs='pairs' in self.options))}"
 
 
+class PortRows(Rule):
+    """A setting of ports that is written for a list of them: ``spanning-tree 1-20 admin-edge-port``."""
+
+    def __init__(self, variants: list[tuple[Piece, ...]], options: frozenset[str]) -> None:
+        words = (piece if isinstance(piece, str) else "*" for piece in variants[0])
+        key = " ".join(words)
+        super().__init__(key, variants, options)
+        self.argument = next(
+            (piece.name for piece in variants[0] if isinstance(piece, Argument) and piece.type != "ports"), None
+        )
+
+    def negations(self) -> Iterator[tuple[Piece, ...]]:
+        variant = self.variants[0]
+        yield variant
+        if self.argument:
+            yield tuple(piece for piece in variant if isinstance(piece, str) or piece.name != self.argument)
+
+    def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
+        del variant, line
+        value = arguments[self.argument] if self.argument else ""
+        node.values[self.key] = {**node.values.get(self.key, {}), **dict.fromkeys(arguments["ports"], value)}
+
+    def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
+        left = {port: value for port, value in node.values.get(self.key, {}).items() if port not in arguments["ports"]}
+        node.values.pop(self.key, None)
+        if left:
+            node.values[self.key] = left
+
+    def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
+        del negation, hidden
+        rows: dict[Any, list[str]] = {}
+        for port, value in sorted(node.values.get(self.key, {}).items(), key=lambda item: ranges.natural(item[0])):
+            rows.setdefault((port if "each" in self.options else "", value), []).append(port)
+        for (_, value), ports in rows.items():
+            known = {"ports": ranges.port_list(ports), self.argument: value}
+            yield " ".join(piece if isinstance(piece, str) else known[piece.name] for piece in self.variants[0])
+
+
 class Accepted(Rule):
     """A line that the device takes and that leaves nothing in its configuration."""
 
@@ -349,6 +392,13 @@ class Table:
 
     def add(self, rule: Rule, negation: str) -> None:
         """Add a row; a second row of the same key is another way to write the first one's value."""
+        if isinstance(rule, Entries | Value) and any(
+            known.key == rule.key and isinstance(known, Flag) for known in self.rules
+        ):
+            # A word that is a switch by itself and the start of more: its negation is the switch's.
+            rule.key += " ..."
+            if isinstance(rule, Value):
+                rule.options |= {"stays"}
         first = next((known for known in self.rules if known.key and known.key == rule.key), None)
         if first is None or isinstance(rule, Section):
             self.rules.append(rule)
@@ -379,6 +429,7 @@ def read_table(text: str, negation: str) -> dict[str, Table]:
     - ``flag``: on or off; ``.on`` when on is the default.
     - ``list(arguments)``: entries, told apart by these arguments (default: all).
     - ``vlans``: a set of VLANs, added to and taken from.
+    - ``ports``: a setting of a list of ports, shown for ranges, or ``.each`` port by itself.
     - ``acl(step)``: numbered permit and deny lines.
     - ``section(kind)``: opens a section whose commands are those of the mode of that name.
     - ``accept``: nothing is stored.
@@ -424,6 +475,8 @@ def _read_row(row: str) -> Rule:
             return Sequenced(pattern.strip(), options, step, first)
         case "section":
             return Section(of, variants, options)
+        case "ports":
+            return PortRows(variants, options)
         case "accept":
             return Accepted(key, variants, options)
         case "gap":
