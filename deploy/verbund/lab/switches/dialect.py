@@ -200,6 +200,7 @@ class Dialect:
         name: the platform.
         negation: the word that takes a line back.
         indent: what stands before the lines of a section.
+        root_indent: what stands before lines that belong to no section.
         separator: the line between groups of the running configuration; empty when there is none.
         section_end: the line that closes a section in the running configuration; empty when there is none.
         comments: how lines begin that do nothing.
@@ -217,6 +218,7 @@ class Dialect:
     name: ClassVar[str]
     negation: ClassVar[str] = "no"
     indent: ClassVar[str] = " "
+    root_indent: ClassVar[str] = ""
     separator: ClassVar[str] = "!"
     section_end: ClassVar[str] = ""
     comments: ClassVar[tuple[str, ...]] = ("!",)
@@ -358,7 +360,7 @@ class Dialect:
                     last = separator
             else:
                 for line in rule.lines(node, self.negation, hidden=hidden):
-                    yield f"{lead}{line}" if "\n" not in line else line
+                    yield line if rule.verbatim else f"{lead or self.root_indent}{line}"
                     last = line
 
     def running(self, device: Device, body: Sequence[str]) -> list[str]:

@@ -76,6 +76,8 @@ class AllowedVlans(Rule):
 class Banner(Rule):
     """A text between two marks, over several lines."""
 
+    verbatim = True
+
     def __init__(self, kinds: Sequence[str], *, mark: str = "^C") -> None:
         kind = Argument("kind", "choice", tuple(kinds))
         super().__init__("banner", [("banner", kind, Argument("text", "raw"))], frozenset())

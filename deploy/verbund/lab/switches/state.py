@@ -78,6 +78,9 @@ class Rule:
         options: words of the row that change how it is shown.
     """
 
+    verbatim = False
+    """Lines that are text, and never indented."""
+
     def __init__(self, key: str, variants: list[tuple[Piece, ...]], options: frozenset[str]) -> None:
         self.key = key
         self.variants = variants
@@ -399,6 +402,11 @@ class Table:
             rule.key += " ..."
             if isinstance(rule, Value):
                 rule.options |= {"stays"}
+        if isinstance(rule, Section) and any(
+            isinstance(known, Section) and known.kind == rule.kind and "alias" not in known.options
+            for known in self.rules
+        ):
+            rule.options |= {"alias"}
         first = next((known for known in self.rules if known.key and known.key == rule.key), None)
         if first is None or isinstance(rule, Section):
             self.rules.append(rule)
