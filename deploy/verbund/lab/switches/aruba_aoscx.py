@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _TABLE = r"""
 [config]
-value hostname {name:word} :: hostname switch
+value.always hostname {name:word} :: hostname switch
 list(user) user {user:word} group {group:word} password {secret:secret}
 value clock timezone {zone:word} :: clock timezone utc
 list(address) ntp server {address:host} [{more:rest}]
@@ -555,6 +555,10 @@ class ArubaAOSCX(Dialect):
         missing = sorted(vlan for vlan in wanted if vlan != 1 and f"vlan {vlan}" not in root.sections)
         if on and missing and not context.replaying:
             raise Refused(f"VLAN {missing[0]} not found")
+        if on and "vlan" in arguments and context.device.faults.native_opens_trunk:
+            mode, own, tag, _ = PortVlans.of(node)
+            if mode == "trunk" and "_access" not in arguments:
+                PortVlans.put(node, mode, own, tag, None)
         if "lag" in node.values:
             raise Refused(f"Interface is a member of LAG {node.get('lag', 'number')}")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _TABLE = r"""
 [config]
-value hostname {name:quoted} :: hostname "HP-Switch"
+value.always hostname {name:quoted} :: hostname "HP-Switch"
 value max-vlans {count:int}
 value console idle-timeout {seconds:int}
 value console idle-timeout serial-usb {seconds:int}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _TABLE = r"""
 [config]
 list service {what:rest}
-value hostname {name:word} :: hostname Switch
+value.always hostname {name:word} :: hostname Switch
 gap
 value enable secret {secret:secret}
 list(name) username {name:word} [privilege {level:int}] secret {secret:secret}

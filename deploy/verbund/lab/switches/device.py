@@ -118,7 +118,7 @@ class Device:
         self.startup: list[str] | None = None
         self.startup_shown: list[str] | None = None
         lines = startup.splitlines() if isinstance(startup, str) else list(startup)
-        self.root = self._built(lines)
+        self.root = self._built(lines, fresh=True)
         if lines:
             self.save()
             self.saves = 0
@@ -140,8 +140,8 @@ class Device:
 
     # -- configuration --
 
-    def _built(self, lines: Iterable[str]) -> Node:
-        """A state made of nothing but lines.
+    def _built(self, lines: Iterable[str], *, fresh: bool = False) -> Node:
+        """A state made of nothing but lines, or of what a switch from its box has and lines.
 
         Raises:
             ValueError: the device refuses one of them.
@@ -150,7 +150,7 @@ class Device:
         self._quiet = True
         self.root = Node("config", "", {})
         try:
-            for source in (self.dialect.factory(self), lines):
+            for source in (self.dialect.factory(self) if fresh else (), lines):
                 console = Session(self, None)
                 console.replaying = True
                 console.enter_config()
@@ -166,14 +166,19 @@ class Device:
                 self.root = before
             self._quiet = quiet
 
+    def console(self) -> Session:
+        """A terminal that nobody looks at, in the configuration mode; questions are answered with yes."""
+        console = Session(self, None)
+        console.enter_config()
+        return console
+
     def configure(self, lines: str | Iterable[str]) -> None:
         """Type lines in the configuration mode, as from a console cable.
 
         Raises:
             ValueError: one is refused; the ones before it are done.
         """
-        console = Session(self, None)
-        console.enter_config()
+        console = self.console()
         for line in lines.splitlines() if isinstance(lines, str) else lines:
             try:
                 console.configure(line)
@@ -190,8 +195,13 @@ class Device:
         return self.dialect.body(self, hidden=True)
 
     def replace(self, lines: Iterable[str]) -> None:
-        """Put another configuration in the place of the running one, as a rollback does."""
-        self.root = self._built(lines)
+        """Put another configuration in the place of the running one, as a rollback does.
+
+        Args:
+            lines: all of it; no lines at all are what the switch had in its box.
+        """
+        lines = list(lines)
+        self.root = self._built(lines, fresh=not lines)
         self.changed("rollback")
 
     def save(self) -> None:
@@ -286,7 +296,7 @@ class Device:
 
     def dialect_reload(self) -> None:
         """Forget the running configuration."""
-        self.root = self._built(self.startup or ())
+        self.root = self._built(self.startup or (), fresh=self.startup is None)
 
     def _after_boot(self) -> None:
         address = self.address

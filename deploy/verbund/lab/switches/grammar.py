@@ -175,6 +175,10 @@ class Tree:
         for variant in compile_pattern(pattern):
             self.add(variant, target)
 
+    def knows(self, word: str) -> bool:
+        """Whether a line may begin with exactly this word."""
+        return word.lower() in self._root.literals
+
     def match(self, line: Line, types: Mapping[str, TypeReader]) -> Match:
         """Understand a line.
 
@@ -231,18 +235,14 @@ class _Search:
 
     def _folded(self, node: _Node, index: int, word: str) -> list[tuple[Any, list[tuple[str, Any]], list[str]]]:
         longer = [literal for literal in node.literals if literal.startswith(word)]
-        results = []
-        for literal in longer:
-            found = self._walk(node.literals[literal], index + 1)
-            if found:
-                found[0][2].append(literal)
-                results.append(found)
-        if len(results) > 1:
+        if len(longer) > 1:
             self.ambiguous = index
+        if len(longer) != 1:
             return []
-        if not results and len(longer) > 1 and self.deepest <= index + 1:
-            self.ambiguous = index
-        return results[0] if results else []
+        found = self._walk(node.literals[longer[0]], index + 1)
+        if found:
+            found[0][2].append(longer[0])
+        return found
 
     def _argument(self, argument: Argument, child: _Node, index: int) -> list[Any]:
         if argument.type == "choice":

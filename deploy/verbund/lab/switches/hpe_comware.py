@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _TABLE = r"""
 [config]
-value sysname {name:word}
+value.always sysname {name:word} :: sysname HPE
 gap
 value clock timezone {zone:rest}
 value clock protocol {what:word}

@@ -452,6 +452,8 @@ class Session:
                     match = dialect.tables[self.frames[depth].kind].tree.match(line, self.device.types)
                     self._apply(match, depth, raw, confirmed=False)
                 except Misunderstood as error:
+                    if error.kind == "ambiguous" and not dialect.trees["c"].knows(line.words[0].text):
+                        raise
                     errors.append(error)
                 else:
                     return
