@@ -178,8 +178,9 @@ def test_a_session_stalls_without_an_end_and_goes_on_when_the_timer_returns_the_
     session = lab.login()
     session.config_mode("configure terminal revert timer 5")
     session.send_command("interface gi1/0/8", expect_string=r"#")
+    session.write_channel("switchport trunk allowed vlan 10\n")
     with pytest.raises(ReadTimeout):
-        session.send_command("switchport trunk allowed vlan 10", expect_string=r"\(config-if\)#", read_timeout=0.6)
+        session.read_until_pattern(r"\(config-if\)#", read_timeout=0.5)
     assert session.is_alive()
     with socket.create_connection(("127.0.0.1", lab.farm["sw1"].port), timeout=0.4) as late, pytest.raises(TimeoutError):
         late.recv(1)
@@ -195,7 +196,7 @@ def test_a_session_stalls_without_an_end_and_goes_on_when_the_timer_returns_the_
 @pytest.mark.parametrize(
     ("platform", "arm", "loss", "confirm"),
     [
-        ("cisco_ios", "configure terminal revert timer 2", "vlan 50", "configure confirm"),
+        ("cisco_ios", "configure terminal revert timer 2", "hostname neu", "configure confirm"),
         ("aruba_aoscx", "checkpoint auto 2", "vlan 50", "checkpoint auto confirm"),
         ("hpe_comware", "configuration commit delay 2", "vlan 50", "configuration commit"),
     ],

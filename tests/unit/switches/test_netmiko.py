@@ -103,7 +103,8 @@ def test_questions_of_aoss_wait_for_one_key(lab) -> None:
     device = lab.device("aruba_aoss", startup="vlan 10\nuntagged 1-3")
     session = lab.login()
     session.config_mode()
-    out = session.send_command_timing("no vlan 10", strip_prompt=False)
+    session.write_channel("no vlan 10\n")
+    out = session.read_until_pattern(r"\[y/n\]")
     assert "moved to the default VLAN" in out
     assert "1-3" in out
     assert 10 in device.view().vlans

@@ -12,7 +12,8 @@ class Faults:
     """The misbehaviour of one switch; all may be changed while it runs.
 
     Attributes:
-        drop_after_lines: the TCP connection breaks after this many lines (counted over a session).
+        drop_after_lines: the TCP connection breaks after this many lines of a session that are not
+            empty; these are done, the next one is not.
         drop_how: ``reset`` (RST), ``close`` (FIN) or ``silence`` (nothing comes any more, as after a lost cable).
         refuse: lines that match are refused with `refusal` or the vendor's words.
         refusal: what is answered to refused lines; empty takes the vendor's "invalid input".

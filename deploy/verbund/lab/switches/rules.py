@@ -142,17 +142,10 @@ def networks(entries: Iterable[str], *, wildcard: bool = True) -> tuple[IPv4Netw
     permitted: list[IPv4Network] = []
     denied: list[IPv4Network] = []
     for entry in entries:
-        words = [word for word in entry.split() if word not in {"log", "source", "ip", "tcp", "host"}]
-        if len(words) < 2:
+        network = _network(entry, wildcard=wildcard)
+        if network is None:
             continue
-        if words[1] == "any":
-            network = IPv4Network("0.0.0.0/0")
-        else:
-            mask = words[2] if len(words) > 2 and words[2][0].isdigit() else "0.0.0.0" if wildcard else "32"  # noqa: S104
-            if mask == "0":
-                mask = "0.0.0.0"  # noqa: S104 - a wildcard mask
-            network = IPv4Network(f"{words[1]}/{_length(mask) if wildcard else mask}", strict=False)
-        if words[0] == "deny":
+        if entry.startswith("deny"):
             denied.append(network)
         else:
             left = [network]
@@ -160,6 +153,22 @@ def networks(entries: Iterable[str], *, wildcard: bool = True) -> tuple[IPv4Netw
                 left = [part for piece in left for part in _without(piece, hole)]
             permitted += left
     return tuple(permitted)
+
+
+def _network(entry: str, *, wildcard: bool) -> IPv4Network | None:
+    words = [word for word in entry.split()[1:] if word not in {"log", "source", "ip", "tcp", "host"}]
+    if not words:
+        return None
+    if words[0] == "any":
+        return IPv4Network("0.0.0.0/0")
+    mask = words[1] if len(words) > 1 and words[1][:1].isdigit() else ""
+    try:
+        if wildcard:
+            # Comware writes the wildcard mask of one host as 0.
+            return IPv4Network(f"{words[0]}/{_length(mask) if mask not in {'', '0'} else 32}", strict=False)
+        return IPv4Network(f"{words[0]}/{mask or 32}", strict=False)
+    except ValueError:
+        return None  # not an address: names of groups and the like are not looked into
 
 
 def _length(wildcard: str) -> int:

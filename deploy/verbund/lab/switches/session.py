@@ -61,7 +61,7 @@ class Session:
         self._answer: Callable[[str], None] | None = None
         self._hide = False
         self._text: Callable[[str], bool] | None = None
-        self._count = 0
+        self.count = 0
         self._filter: Callable[[Sequence[str]], list[str]] | None = None
 
     # -- output --
@@ -274,9 +274,9 @@ class Session:
             answer(line)
             self._prompt()
             return
-        self._count += 1
+        self.count += bool(line.strip())
         faults = self.faults
-        if faults.drop_after_lines is not None and self._count > faults.drop_after_lines:
+        if faults.drop_after_lines is not None and self.count > faults.drop_after_lines:
             self._out.clear()
             self.gone()
             self.on_drop(faults.drop_how)
