@@ -73,6 +73,9 @@ def _words(platform: str) -> dict[str, st.SearchStrategy[str]]:
         "secret": plain_secret,
         "key": st.sampled_from(["geheim", "0815"]),
         "hash": st.just("simple geheim"),
+        "ip6": number.map("2001:db8::{}".format),
+        "ip6u": number.map("2001:db8::{}".format),
+        "net6": number.map("2001:db8:{}::/64".format),
         "secrets": name,
         "dropped": name,
     }

@@ -62,6 +62,7 @@ flag dhcpv4-snooping
 list dhcpv4-snooping {what=option|event-log|external-storage|allow-overwrite-binding|flash-storage} [{more:rest}]
 flag dhcpv6-snooping
 flag nd-snooping
+flag nd-snooping enable
 section(vlan) vlan {vlans:vlans}
 flag spanning-tree
 value spanning-tree mode {mode=mstp|rpvst} :: spanning-tree mode mstp
@@ -71,11 +72,8 @@ value spanning-tree priority {priority:int} :: spanning-tree priority 8
 value spanning-tree bpdu-guard timeout {seconds:int}
 section(role) port-access role {name:word}
 section.fixed.alias(interface) interface mgmt
-flag aaa authentication port-access dot1x authenticator enable
-value aaa authentication port-access dot1x authenticator radius server-group {name:word}
-flag aaa authentication port-access mac-auth enable
-value aaa authentication port-access mac-auth radius server-group {name:word}
-value aaa authentication port-access mac-auth addr-format {what:word}
+section(dot1xall) aaa authentication port-access dot1x authenticator
+section(macauthall) aaa authentication port-access mac-auth
 section.alias(interface) interface {port:lag}
 section.fixed(interface) interface {port:port}
 section(svi) interface {vlan:svi}
@@ -90,6 +88,7 @@ list(address) snmp-server host {address:host} {more:rest}
 list(user) snmpv3 user {user:word} {more:secrets}
 list snmpv3 context {name:word} [{more:rest}]
 list ip route {network:prefix} {hop:word} [{more:rest}]
+list(network) ipv6 route {network:prefix6} {hop:word} [{more:rest}]
 value ip source-interface {what:rest}
 value ip dns server-address {address:ip}
 value ip dns domain-name {name:word}
@@ -152,6 +151,7 @@ flag dhcpv6-snooping trust
 flag nd-snooping trust
 flag nd-snooping ra-guard
 flag isolate
+flag port-access isolate
 flag port-access port-security enable
 value port-access port-security client-limit {count:int}
 list(way) apply access-list {kind=ip|ipv6|mac} {name:word} {way=in|out}
@@ -187,6 +187,15 @@ value ip address {address:prefix}
 flag ip dhcp
 value ip static {address:prefix}
 value default-gateway {address:ip}
+[dot1xall]
+value radius server-group {name:word}
+flag enable
+[macauthall]
+value radius server-group {name:word}
+value addr-format {what:word}
+value auth-method {what=chap|pap}
+value password {secret:secret}
+flag enable
 [dot1x]
 flag enable
 flag reauth
@@ -489,6 +498,8 @@ class ArubaAOSCX(Dialect):
         "central": "config-aruba-central",
         "dot1x": "config-if-dot1x-auth",
         "macauth": "config-if-macauth",
+        "dot1xall": "config-dot1x-auth",
+        "macauthall": "config-macauth",
     }
 
     def extend_tables(self) -> None:

@@ -54,6 +54,8 @@ list ip ssh {what=cipher|mac|kex|timeout|public-key} {more:rest}
 list(address) ip authorized-managers {address:ip} {mask:mask} [access {level=manager|operator}]
 value ip default-gateway {address:ip}
 list ip route {network:ip} {mask:mask} {hop:word} [{more:rest}]
+list(network) ipv6 route {network:prefix6} {hop:word} [{more:rest}]
+list(address) ipv6 authorized-managers {address:ip6} {mask:ip6} [access {level=manager|operator}]
 list ip dns server-address priority {number:int} {address:ip}
 value ip dns domain-name {name:word}
 flag ip routing
@@ -62,6 +64,8 @@ flag.on cdp run
 ports.each lldp admin-status {ports:ports} {what:word}
 flag dhcp-snooping
 vlans.pairs.spaces dhcp-snooping vlan
+ports.each dhcp-snooping trust {ports:ports}
+ports.each arp-protect trust {ports:ports}
 list dhcp-snooping authorized-server {address:ip}
 flag.on dhcp-snooping option 82
 flag.on dhcp-snooping verify mac
@@ -141,6 +145,7 @@ ports loop-protect {ports:ports}
 value loop-protect disable-timer {seconds:int}
 ports.each filter source-port {ports:ports} drop {others:rest}
 flag port-isolation
+ports protected-ports {ports:ports}
 flag autorun
 flag dhcp config-file-update
 flag.on dhcp image-file-update
@@ -402,6 +407,8 @@ class ArubaAOSS(Dialect):
             ("config", "vlan"): self._vlan,
             ("config", "interface"): self._interface,
             ("config", "banner motd"): self._banner,
+            ("config", "dhcp-snooping trust *"): self._trust("dhcp-snooping trust"),
+            ("config", "arp-protect trust *"): self._trust("arp-protect trust"),
         }
 
     # -- what lines do besides --
@@ -489,6 +496,29 @@ class ArubaAOSS(Dialect):
 
     def _port_tagged(self, context: Context, node: Node, arguments: Mapping[str, Any], on: bool) -> None:
         self._of_port(context, node, arguments, on, tag=True)
+
+    @staticmethod
+    def _trust(key: str) -> Hook:
+        """The trust of a port is shown at the port, the trust of a bundle is not."""
+
+        def hook(context: Context, node: Node, arguments: Mapping[str, Any], on: bool) -> None:
+            plain = [port for port in arguments["ports"] if not port.startswith("Trk")]
+            for port in plain:
+                header = f"interface {port}"
+                at = node.sections.setdefault(header, Node("interface", header, {"ports": port}))
+                at.values.pop(key, None)
+                if on:
+                    at.values[key] = True
+            bundles = frozenset(arguments["ports"]) - frozenset(plain)
+            known = {port: value for port, value in node.values.get(f"{key} *", {}).items() if port not in bundles}
+            if on:
+                known.update(dict.fromkeys(bundles, ""))
+            node.values.pop(f"{key} *", None)
+            if known:
+                node.values[f"{key} *"] = known
+            context.stay = True
+
+        return hook
 
     @staticmethod
     def _banner(context: Context, node: Node, arguments: Mapping[str, Any], on: bool) -> None:

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 _TABLE = r"""
 [config]
-list service {what:rest}
+flag.on service pad
+list(what) service timestamps {what=debug|log} {how:rest}
+flag service password-encryption
+flag service compress-config
+flag service tcp-keepalives-in
+flag service tcp-keepalives-out
+flag service unsupported-transceiver
 value.always hostname {name:word} :: hostname Switch
 gap
 value enable secret {secret:secret}
@@ -52,6 +58,8 @@ value(ip domain name) ip domain-name {name:word}
 list ip name-server {address:ip}
 flag.on ip routing
 list login {what:rest}
+flag.on vstack
+flag ipv6 unicast-routing
 gap
 value vtp domain {name:word}
 value vtp mode {mode=transparent|off|client|server} :: vtp mode server
@@ -70,7 +78,7 @@ flag spanning-tree portfast default
 flag spanning-tree portfast bpduguard default
 flag spanning-tree portfast edge default
 flag spanning-tree portfast edge bpduguard default
-flag.on spanning-tree extend system-id
+flag.on.always spanning-tree extend system-id
 section.fixed(mst) spanning-tree mst configuration
 list(instance) spanning-tree mst {instance:int} priority {priority:int}
 list(range) spanning-tree vlan {range:vlantext} priority {priority:int}
@@ -93,6 +101,7 @@ section(svi) interface {vlan:svi}
 gap
 value ip default-gateway {address:ip}
 list ip route {network:ip} {mask:mask} {hop:word} [{more:rest}]
+list(network) ipv6 route {network:net6} {hop:word} [{more:rest}]
 flag.on ip http server
 flag.on ip http secure-server
 list(what) ip http {what=access-class|authentication|client} {more:rest}
@@ -165,11 +174,11 @@ flag hidekeys
 value notify syslog {what:rest}
 [raguard]
 flag trusted-port
-value device-role {role=host|router|monitor|switch} :: device-role host
+value device-role {role=host|router|monitor|switch}
 value managed-config-flag {what=on|off}
 [dhcpguard]
 flag trusted-port
-value device-role {role=client|server|monitor} :: device-role client
+value device-role {role=client|server|monitor}
 [tracking]
 value security-level {level=glean|inspect|guard}
 value device-role {role=node|switch}
@@ -285,7 +294,7 @@ value remark {text:raw}
 acl(10,10)
 value remark {text:raw}
 [acl6]
-acl(10,10) sequence
+acl.bare(10,10) sequence
 """
 
 _COMMANDS = r"""
@@ -365,6 +374,12 @@ def _key(line: Line, index: int) -> tuple[str, int] | None:
     return (words[0], 1) if len(words) == 1 else None
 
 
+def _prefix6(line: Line, index: int) -> tuple[str, int] | None:
+    """IOS writes IPv6 in capital letters."""
+    read = PLAIN_TYPES["prefix6"](line, index)
+    return (read[0].upper(), read[1]) if read else None
+
+
 def _vlantext(line: Line, index: int) -> tuple[str, int] | None:
     try:
         return ",".join(ranges.parts(ranges.parse(line.words[index].text))), 1
@@ -417,6 +432,8 @@ def _types(hardware: Hardware, dialect: CiscoIOS) -> Mapping[str, TypeReader]:
         "key": _key,
         "secrets": lambda line, index: (line.rest(index), len(line.words) - index),
         "vlantext": _vlantext,
+        "prefix6": _prefix6,
+        "net6": _prefix6,
     }
 
 

@@ -38,7 +38,7 @@ value mac-authentication domain {name:word}
 value mac-authentication user-name-format {what:rest}
 list(what) mac-authentication timer {what:word} {seconds:int}
 flag port-security enable
-flag.on password-recovery enable
+flag.on.always password-recovery enable
 flag lldp global enable
 flag dhcp snooping enable
 flag dhcp enable
@@ -60,6 +60,8 @@ section.alias(domain) domain name {name:word}
 value domain default enable {name:word}
 section(acl) acl basic {number:int}
 section(acl) acl advanced {number:int}
+section(acl) acl ipv6 basic {number:int}
+section(acl) acl ipv6 advanced {number:int}
 section.alias(acl) acl number {number:int}
 section(user) local-user {name:word} class {kind=manage|network}
 section.alias(interface) interface {port:bundle}
@@ -70,6 +72,8 @@ section.fixed(line) line {kind=aux|vty|console} {first:int} [{last:int}]
 section.fixed.alias(line) user-interface {kind=aux|vty|console} {first:int} [{last:int}]
 gap
 list(network,mask) ip route-static {network:ip} {mask:masklen} {hop:word} [{more:rest}]
+list(network,length) ipv6 route-static {network:ip6u} {length:int} {hop:word} [{more:rest}]
+value info-center timestamp loghost {what:rest}
 value info-center source {what:rest}
 list(address) info-center loghost {address:host} [{more:rest}]
 value info-center loghost source {name:rest}
@@ -88,6 +92,8 @@ flag ssh server enable
 value ssh server authentication-retries {count:int} :: ssh server authentication-retries 3
 value ssh server authentication-timeout {seconds:int} :: ssh server authentication-timeout 60
 value ssh server acl {number:int}
+value ssh server ipv6 acl ipv6 {number:int}
+value ssh server ipv6 acl {number:int}
 value ssh server rekey-interval {hours:int}
 flag ssh server acl-deny-log enable
 list(user) ssh user {user:word} service-type {service=stelnet|sftp|all|scp} authentication-type {what:rest}
@@ -106,7 +112,7 @@ accept port link-mode bridge
 value region-name {name:word}
 value revision-level {number:int} :: revision-level 0
 list(instance) instance {instance:int} vlan {range:vlantext}
-accept active region-configuration
+flag active region-configuration
 [vlan]
 value name {name:raw}
 value description {text:raw}
@@ -445,6 +451,16 @@ def _mask_length(line: Line, index: int) -> tuple[str, int] | None:
     return PLAIN_TYPES["mask"](line, index)
 
 
+def _upper(kind: str) -> TypeReader:
+    """Comware writes IPv6 in capital letters."""
+
+    def read(line: Line, index: int) -> tuple[Any, int] | None:
+        found = PLAIN_TYPES[kind](line, index)
+        return (found[0].upper(), found[1]) if found else None
+
+    return read
+
+
 @cache
 def _types(hardware: Hardware, dialect: HPEComware) -> Mapping[str, TypeReader]:
     plain = dialect.port_reader(hardware)
@@ -495,6 +511,8 @@ def _types(hardware: Hardware, dialect: HPEComware) -> Mapping[str, TypeReader]:
         "secrets": _secrets,
         "masklen": _mask_length,
         "vlantext": vlantext,
+        "prefix6": _upper("prefix6"),
+        "ip6u": _upper("ip6"),
     }
 
 
@@ -601,7 +619,7 @@ class HPEComware(Dialect):
             case "vlan":
                 view = f"vlan{words[1]}"
             case "acl":
-                view = f"acl-ipv4-{words[1]}-{words[2]}"
+                view = f"acl-ipv{6 if words[1] == 'ipv6' else 4}-{words[-2]}-{words[-1]}"
             case "user":
                 view = f"luser-{words[3]}-{words[1]}"
             case "radius":

@@ -28,7 +28,11 @@ list(user) username {user:word} privilege {level:int} password {secret:secret}
 gap
 section(vlan) vlan {vlans:vlans}
 gap
-list(list) aaa authentication login {list=console|telnet|ssh|http} {methods:rest}
+value.off aaa authentication login console {methods:rest} :: aaa authentication login console local
+value.off aaa authentication login telnet {methods:rest} :: aaa authentication login telnet local
+value.off aaa authentication login ssh {methods:rest} :: aaa authentication login ssh local
+value.off aaa authentication login http {methods:rest} :: aaa authentication login http local
+value.off aaa authentication login https {methods:rest} :: aaa authentication login https local
 list(list) aaa accounting {list=console|telnet|ssh} {more:rest}
 list(list) aaa authorization {list=console|telnet|ssh} {more:rest}
 list(address) radius-server host {address:host} [auth-port {auth:int}] [acct-port {acct:int}] [timeout {timeout:int}] [retransmit {retry:int}] [key {secret:key}]
@@ -37,7 +41,11 @@ value radius-server timeout {seconds:int} :: radius-server timeout 5
 value radius-server retransmit {count:int} :: radius-server retransmit 3
 value radius-server deadtime {minutes:int}
 list radius-server attribute {what:rest}
+value radius-server message-authenticator {what:word}
+list(kind) qos storm {kind=broadcast|multicast|unicast} {rate:rest}
+value lmc operating {what:word}
 list(network,mask) ip route {network:ip} {mask:mask} {hop:ip}
+list(network) ipv6 route {network:prefix6} {hop:word}
 list ip name-server {what:rest}
 flag.on ip ssh
 flag ip telnet
@@ -80,6 +88,7 @@ list(address) logging host {address:host}
 value logging level {level:word}
 flag.on snmp-server
 value snmp-server version {version=v1|v2c|v3}
+value snmp-server engine-id local {id:word}
 value snmp-server location {text:raw}
 value snmp-server contact {text:raw}
 list(community) snmp-server community {version=v2c|v3} {community:word} [{more:rest}]
@@ -91,6 +100,7 @@ list(name) snmp-server host {name:word} [{more:rest}]
 flag access management
 list(number) access management {number:int} {vlan:vlan} {first:ip} to {last:ip} {what:rest}
 list(number) access management {number:int} {first:ip} to {last:ip} {what:rest}
+list(number) access management {number:int} {vlan:vlan} {first:ip6} to {last:ip6} {what:rest}
 gap
 section.fixed(interface) interface {port:port}
 section(svi) interface {vlan:svi}
@@ -472,6 +482,7 @@ class LancomSX(Dialect):
                 network
                 for row in rows
                 if {"all", "ssh", "telnet"} & set(str(row["what"]).split())
+                if "." in row["first"]
                 for network in summarize_address_range(IPv4Address(row["first"]), IPv4Address(row["last"]))
             )
         return View(

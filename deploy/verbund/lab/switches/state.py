@@ -152,17 +152,19 @@ class Value(Rule):
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         del arguments
         node.values.pop(self.key, None)
+        if "off" in self.options:
+            node.values[self.key] = _share("", (), ())
 
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         setting = node.values.get(self.key)
         if "hidden" in self.options and not hidden:
             return
-        if setting is not None:
+        if setting is not None and not setting.line:
+            yield f"{negation} {self.key}"
+        elif setting is not None:
             yield setting.line
         elif "always" in self.options and self.default is not None:
             yield self.default
-        elif "negated" in self.options:
-            yield f"{negation} {self.key}"
 
 
 class Flag(Rule):
@@ -245,7 +247,9 @@ class Sequenced(Rule):
         entry: tuple[Piece, ...] = (Argument("action", "choice", ("permit", "deny")), Argument("what", "rest"))
         lead: tuple[Piece, ...] = (word,) if word else ()
         numbered = (*lead, Argument("number", "int"), *entry)
-        super().__init__("entries", [numbered, (*lead, *entry)], options)
+        # `sequence 10 permit ...` may leave out number and word, `rule permit ...` only the number.
+        unnumbered = entry if "bare" in options else (*lead, *entry)
+        super().__init__("entries", [numbered, unnumbered], options)
         self.lead = word
         self.step = step
         self.first = first
@@ -277,7 +281,8 @@ class Sequenced(Rule):
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del negation, hidden
         for number, text in sorted(node.values.get(self.key, {}).items()):
-            yield " ".join(filter(None, (self.lead, str(number), text)))
+            # IOS numbers the lines of an IPv6 list and does not show it.
+            yield text if "bare" in self.options else " ".join(filter(None, (self.lead, str(number), text)))
 
 
 class VlanSet(Rule):
@@ -445,7 +450,7 @@ def read_table(text: str, negation: str) -> dict[str, Table]:
 
     Options: ``.always`` shows the default too, ``.hidden`` never shows the line, ``.stays`` cannot be negated,
     ``.fixed`` is a section that cannot be removed, ``.alias`` a second way to open one that another row shows,
-    ``.negated`` shows the negation when nothing is set.
+    ``.off`` is a value whose negation is one too, and shown.
     """
     tables: dict[str, Table] = {}
     table = Table()
