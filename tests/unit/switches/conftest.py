@@ -6,15 +6,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from netmiko import ConnectHandler
-from netmiko.base_connection import BaseConnection
 
 from verbund.lab.switches.clock import HandClock
 from verbund.lab.switches.device import Device
 from verbund.lab.switches.farm import Farm
+
+if TYPE_CHECKING:
+    from netmiko.base_connection import BaseConnection
 
 NETMIKO = {
     "cisco_ios": "cisco_ios",
@@ -23,6 +25,7 @@ NETMIKO = {
     "lancom_sx": "lancom_lcossx4",
     "hpe_comware": "hp_comware",
 }
+
 
 class Lab:
     """Some switches and the sessions on them."""

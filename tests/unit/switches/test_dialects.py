@@ -128,7 +128,9 @@ CX_TRUNK = "vlan 10,20,30\ninterface 1/1/1\nvlan trunk native 1\nvlan trunk allo
         ("no vlan trunk native", None, {10, 20}),
     ],
 )
-def test_cx_lists_add_and_the_last_vlan_taken_off_opens_the_trunk(line: str, pvid: int | None, tagged: set[int]) -> None:
+def test_cx_lists_add_and_the_last_vlan_taken_off_opens_the_trunk(
+    line: str, pvid: int | None, tagged: set[int]
+) -> None:
     device = switch("aruba_aoscx", CX_TRUNK)
     device.configure(["interface 1/1/1", line])
     assert port(device, "1/1/1") == (pvid, tagged)
@@ -189,7 +191,9 @@ def test_aoss_ports_of_a_trunk_leave_their_vlans_and_come_back_to_vlan_one() -> 
 
 
 def test_sx_trunks_carry_vlans_nobody_created_and_fall_open() -> None:
-    device = switch("lancom_sx", "interface GigabitEthernet 1/1\nswitchport mode trunk\nswitchport trunk allowed vlan 50")
+    device = switch(
+        "lancom_sx", "interface GigabitEthernet 1/1\nswitchport mode trunk\nswitchport trunk allowed vlan 50"
+    )
     assert port(device, "GigabitEthernet 1/1")[1] == {50}
     device.configure("interface GigabitEthernet 1/1\nno switchport trunk allowed vlan")
     assert port(device, "GigabitEthernet 1/1")[1] == ALL_VLANS - {1}
@@ -318,5 +322,5 @@ def test_abbreviations_mean_the_whole_word_or_nothing(platform: str) -> None:
     one.configure(whole)
     other.configure(short)
     assert one.running_config() == other.running_config() != switch(platform).running_config()
-    with pytest.raises(ValueError, match="incomplete|ambiguous|invalid"):
+    with pytest.raises(ValueError, match=r"incomplete|ambiguous|invalid"):
         other.configure(unclear)

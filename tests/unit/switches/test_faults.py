@@ -10,7 +10,6 @@ import pytest
 from netmiko.exceptions import (
     NetmikoAuthenticationException,
     NetmikoTimeoutException,
-    ReadException,
     ReadTimeout,
 )
 
@@ -115,7 +114,7 @@ def test_output_is_paged_until_it_is_switched_off(platform: str) -> None:
     session.start()
     command = "display current-configuration" if platform == "hpe_comware" else "show running-config"
     if platform == "aruba_aoss":
-        device.configure([f"interface {number}\nname x{number}" for number in range(1, 20)][0].splitlines())
+        device.configure(next(f"interface {number}\nname x{number}" for number in range(1, 20)).splitlines())
         device.configure([line for number in range(2, 20) for line in (f"interface {number}", f"name x{number}")])
     written.clear()
     session.receive(command + "\r")
@@ -277,9 +276,15 @@ def test_a_reload_is_silence_first_and_a_fresh_login_later(lab) -> None:
 def test_a_thousand_switches_are_small_and_quick_to_make() -> None:
     clock = HandClock()
     startup = "\n".join(
-        f"interface GigabitEthernet1/0/{number}\nswitchport mode access\nswitchport access vlan 10\nspanning-tree portfast"
+        f"interface GigabitEthernet1/0/{number}\nswitchport mode access\n"
+        "switchport access vlan 10\nspanning-tree portfast"
         for number in range(1, 49)
     )
     devices = [Device("cisco_ios", f"sw{number}", ports=48, startup=startup, clock=clock) for number in range(20)]
-    shared = {id(setting) for device in devices for node in device.root.of_kind("interface") for setting in node.values.values()}
+    shared = {
+        id(setting)
+        for device in devices
+        for node in device.root.of_kind("interface")
+        for setting in node.values.values()
+    }
     assert len(shared) == 3

@@ -182,7 +182,10 @@ def test_a_session_stalls_without_an_end_and_goes_on_when_the_timer_returns_the_
     with pytest.raises(ReadTimeout):
         session.read_until_pattern(r"\(config-if\)#", read_timeout=0.5)
     assert session.is_alive()
-    with socket.create_connection(("127.0.0.1", lab.farm["sw1"].port), timeout=0.4) as late, pytest.raises(TimeoutError):
+    with (
+        socket.create_connection(("127.0.0.1", lab.farm["sw1"].port), timeout=0.4) as late,
+        pytest.raises(TimeoutError),
+    ):
         late.recv(1)
     lab.advance(4 * 60)
     assert not device.reach.packets
@@ -202,7 +205,9 @@ def test_a_session_stalls_without_an_end_and_goes_on_when_the_timer_returns_the_
     ],
 )
 @pytest.mark.parametrize("confirmed", [True, False])
-def test_timers_take_back_what_nobody_confirms(platform: str, arm: str, loss: str, confirm: str, confirmed: bool) -> None:
+def test_timers_take_back_what_nobody_confirms(
+    platform: str, arm: str, loss: str, confirm: str, confirmed: bool
+) -> None:
     clock = HandClock()
     device = managed(platform, clock)
     before = device.running_config()

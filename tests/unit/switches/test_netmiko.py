@@ -10,9 +10,7 @@ from ntc_templates.parse import parse_output
 from verbund.lab.switches.device import Neighbour
 from verbund.lab.switches.registry import PLATFORMS
 
-ERRORS = (
-    r"(% ?(Invalid|Ambiguous|Incomplete|Unrecognized|Wrong|Command incomplete)|Invalid input|Module not present)"
-)
+ERRORS = r"(% ?(Invalid|Ambiguous|Incomplete|Unrecognized|Wrong|Command incomplete)|Invalid input|Module not present)"
 RUN = {"hpe_comware": "display current-configuration"}
 # netmiko looks for the plain configuration prompt, so the last line of a set leads back to it where it must.
 LINES = {
@@ -50,14 +48,30 @@ def test_login_show_change_refusal_and_save(lab, platform: str) -> None:
         (
             "cisco_ios",
             "cisco_ios",
-            ["show vlan", "show interfaces status", "show interfaces switchport", "show mac-address-table", "show version"],
+            [
+                "show vlan",
+                "show interfaces status",
+                "show interfaces switchport",
+                "show mac-address-table",
+                "show version",
+            ],
         ),
         ("aruba_aoscx", "aruba_aoscx", ["show vlan", "show mac-address-table", "show system"]),
-        ("aruba_aoss", "hp_procurve", ["show vlans", "show interfaces brief", "show mac-address", "show lldp info remote-device"]),
-        ("hpe_comware", "hp_comware", ["display vlan brief", "display vlan all", "display interface brief", "display mac-address"]),
+        (
+            "aruba_aoss",
+            "hp_procurve",
+            ["show vlans", "show interfaces brief", "show mac-address", "show lldp info remote-device"],
+        ),
+        (
+            "hpe_comware",
+            "hp_comware",
+            ["display vlan brief", "display vlan all", "display interface brief", "display mac-address"],
+        ),
     ],
 )
-def test_what_is_shown_is_what_the_parsers_of_the_field_read(lab, platform: str, template: str, commands: list[str]) -> None:
+def test_what_is_shown_is_what_the_parsers_of_the_field_read(
+    lab, platform: str, template: str, commands: list[str]
+) -> None:
     first = {"cisco_ios": "GigabitEthernet1/0/1", "hpe_comware": "GigabitEthernet1/0/1", "aruba_aoss": "1"}.get(
         platform, "1/1/1"
     )
@@ -89,7 +103,9 @@ def test_pipes_filter_what_is_shown(lab) -> None:
     lab.device("cisco_ios", startup="interface gi1/0/3\ndescription Aula")
     session = lab.login()
     assert session.send_command("show running-config | include description").strip() == "description Aula"
-    assert session.send_command("show run | section interface GigabitEthernet1/0/3").strip().endswith("description Aula")
+    assert (
+        session.send_command("show run | section interface GigabitEthernet1/0/3").strip().endswith("description Aula")
+    )
 
 
 def test_a_changed_host_name_changes_the_prompt_at_once(lab) -> None:

@@ -101,7 +101,9 @@ def typed_lines(draw: st.DrawFn, platform: str) -> list[str]:
     def block(kind: str, count: int) -> list[str]:
         found: list[str] = []
         rules = [
-            rule for rule in system.tables[kind].rules if (rule.variants or isinstance(rule, Section)) and not rule.verbatim
+            rule
+            for rule in system.tables[kind].rules
+            if (rule.variants or isinstance(rule, Section)) and not rule.verbatim
         ]
         for _ in range(draw(st.integers(0, count))):
             rule = draw(st.sampled_from(rules))

@@ -9,6 +9,8 @@ from functools import cache
 from ipaddress import IPv4Address, IPv4Network, ip_interface
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from verbund.lab.switches import ranges
 from verbund.lab.switches.dialect import PLAIN_TYPES, Context, Dialect, Hardware, digest, port_view
 from verbund.lab.switches.forwarding import PortView, SviView, View, VlanView, passes
@@ -314,6 +316,7 @@ class PortVlans(Rule):
             frozenset(),
         )
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         vlan, rest = Argument("vlan", "vlan"), Argument("_access", "rest")
         yield ("vlan", "access")
@@ -337,6 +340,7 @@ class PortVlans(Rule):
         if (mode, vlan) != ("access", 1):
             node.values["vlan"] = (mode, vlan, tag, allowed)
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del line
         mode, vlan, tag, allowed = self.of(node)
@@ -351,10 +355,13 @@ class PortVlans(Rule):
         if "native" in variant:
             self.put(node, "trunk", int(arguments["vlan"]), "tag" in variant, allowed)
         elif "vlans" in arguments:
-            self.put(node, "trunk", vlan, tag, (allowed or frozenset()) | arguments["vlans"] if known else arguments["vlans"])
+            self.put(
+                node, "trunk", vlan, tag, (allowed or frozenset()) | arguments["vlans"] if known else arguments["vlans"]
+            )
         else:
             self.put(node, "trunk", vlan, tag, None)
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         raise NotImplementedError  # `Dialect` calls `negate`, which knows the words
 
@@ -375,6 +382,7 @@ class PortVlans(Rule):
             left = (allowed or frozenset()) - arguments.get("vlans", ranges.ALL_VLANS)
             self.put(node, "trunk", vlan, tag, left or None)
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del negation, hidden
         if node.kind != "interface" or "lag" in node.values or node.header == "interface mgmt":
@@ -393,21 +401,25 @@ class PortState(Rule):
     def __init__(self) -> None:
         super().__init__("shutdown", [("shutdown",)], frozenset())
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         yield ("shutdown",)
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del variant, arguments, line
         node.values["shutdown"] = True
         if is_lag(node):
             node.values.pop("shutdown")
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         del arguments
         node.values.pop("shutdown", None)
         if is_lag(node):
             node.values["shutdown"] = False
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del hidden
         up = enabled(node)
@@ -502,10 +514,11 @@ class ArubaAOSCX(Dialect):
         "macauthall": "config-macauth",
     }
 
+    @override
     def extend_tables(self) -> None:
         interface = self.tables["interface"]
         # `shutdown` and `vlan` stand where the running configuration shows them.
-        interface.rules = [rule for rule in interface.rules if rule.key not in {"shutdown"}]
+        interface.rules = [rule for rule in interface.rules if rule.key != "shutdown"]
         interface.tree = type(interface.tree)()
         rules, interface.rules = interface.rules, []
         for rule in rules:
@@ -518,6 +531,7 @@ class ArubaAOSCX(Dialect):
         config.add(Banner(("motd", "exec"), mark="!"), self.negation)
         config.rules.insert(1, config.rules.pop())
 
+    @override
     def hooks(self) -> Mapping[tuple[str, str], Hook]:
         return {
             ("config", "vlan"): self._vlan,
@@ -582,12 +596,15 @@ class ArubaAOSCX(Dialect):
 
     # -- the operator's side --
 
+    @override
     def default_ports(self, count: int) -> tuple[str, ...]:
         return tuple(f"1/1/{number}" for number in range(1, count + 1))
 
+    @override
     def types(self, hardware: Hardware) -> Mapping[str, TypeReader]:
         return _types(hardware)
 
+    @override
     def prompt(self, session: Session) -> str:
         name = self.hostname(session.device.root)
         if not session.frames:
@@ -604,6 +621,7 @@ class ArubaAOSCX(Dialect):
                 mode = f"config-if-<{first}-{last}>"
         return f"{name}({mode})# "
 
+    @override
     def complaint(self, error: Misunderstood, session: Session, raw: str) -> str:
         del session, raw
         match error.kind:
@@ -613,9 +631,11 @@ class ArubaAOSCX(Dialect):
                 return "% Command incomplete."
         return f"Invalid input: {error.word}"
 
+    @override
     def full_flash(self) -> str:
         return "Copying configuration: [Failed]\nNo space left on device"
 
+    @override
     def factory(self, device: Device) -> Iterable[str]:
         yield f"hostname {device.name}"
         yield "ssh server vrf default"
@@ -624,14 +644,17 @@ class ArubaAOSCX(Dialect):
         yield "ip dhcp"
         yield "https-server vrf default"
 
+    @override
     def implied(self, device: Device, kind: str) -> Iterable[str]:
         if kind == "vlan":
             return ("vlan 1",)
         return (f"interface {name}" for name in device.hardware.ports) if kind == "interface" else ()
 
+    @override
     def section_order(self, device: Device, node: Node) -> Any:
         return (not is_lag(node), ranges.natural(node.header))
 
+    @override
     def groups(self, device: Device, nodes: list[Node], kind: str) -> Iterator[tuple[str, Node]]:
         if kind != "vlan":
             yield from super().groups(device, nodes, kind)
@@ -648,6 +671,7 @@ class ArubaAOSCX(Dialect):
             if node is not None:
                 yield node.header, node
 
+    @override
     def running(self, device: Device, body: Sequence[str]) -> list[str]:
         return [
             "Current configuration:",
@@ -659,6 +683,7 @@ class ArubaAOSCX(Dialect):
 
     # -- commands --
 
+    @override
     def saved(self, session: Session) -> None:
         session.say("Copying configuration: [Success]")
 
@@ -715,6 +740,7 @@ class ArubaAOSCX(Dialect):
         del arguments
         session.page(["NAME", "----", *session.device.flash])
 
+    @override
     def do_reload(self, session: Session, arguments: Mapping[str, Any]) -> None:
         def go() -> None:
             session.device.reload()
@@ -794,7 +820,11 @@ class ArubaAOSCX(Dialect):
                 for name, seen in found.items()
                 if vlan in seen.vlans and view.ports[name].bundle is None
             ]
-            status = ("up", "ok") if each.active and ports else ("down", "admin_down" if not each.active else "no_member_port")
+            status = (
+                ("up", "ok")
+                if each.active and ports
+                else ("down", "admin_down" if not each.active else "no_member_port")
+            )
             kind = "default" if vlan == 1 else "static"
             rows = _wrapped(_compact(ports), 30)
             lines.append(f"{vlan:<6}{each.name:<34}{status[0]:<8}{status[1]:<24}{kind:<12}{rows[0]:<30}".rstrip())
@@ -805,13 +835,17 @@ class ArubaAOSCX(Dialect):
         """Ports: up or down, and where."""
         del arguments
         view, line = session.device.view(), "-" * 96
-        lines = [line, "Port      Native  Mode   Type           Enabled Status  Reason                  Speed   Description"]
+        lines = [
+            line,
+            "Port      Native  Mode   Type           Enabled Status  Reason                  Speed   Description",
+        ]
         lines += ["          VLAN                                                                  (Mb/s)", line]
         for name, port in view.ports.items():
             vlan = port.access if port.mode == "access" else port.native
             state = ("yes", "up", "") if port.enabled else ("no", "down", "Administratively down")
             lines.append(
-                f"{name.replace('lag ', 'lag'):<10}{vlan!s:<8}{port.mode:<7}{'1GbT':<15}{state[0]:<8}{state[1]:<8}{state[2]:<24}"
+                f"{name.replace('lag ', 'lag'):<10}{vlan!s:<8}{port.mode:<7}{'1GbT':<15}"
+                f"{state[0]:<8}{state[1]:<8}{state[2]:<24}"
                 f"{'1000':<8}{port.description or '--'}"
             )
         session.page(lines)
@@ -832,7 +866,13 @@ class ArubaAOSCX(Dialect):
     def do_show_lldp(self, session: Session, arguments: Mapping[str, Any]) -> None:
         """Neighbours."""
         del arguments
-        lines = ["", "LLDP Neighbor Information", "=" * 25, "", f"Total Neighbor Entries          : {len(session.device.neighbours)}"]
+        lines = [
+            "",
+            "LLDP Neighbor Information",
+            "=" * 25,
+            "",
+            f"Total Neighbor Entries          : {len(session.device.neighbours)}",
+        ]
         lines += ["", "LOCAL-PORT  CHASSIS-ID         PORT-ID             PORT-DESC           TTL   SYS-NAME", "-" * 92]
         for port, heard in session.device.neighbours.items():
             lines.append(f"{port:<12}{heard.chassis:<19}{heard.port:<20}{heard.port:<20}120   {heard.name}")
@@ -840,6 +880,7 @@ class ArubaAOSCX(Dialect):
 
     # -- what it means --
 
+    @override
     def view(self, device: Device) -> View:
         root = device.root
         vlans = {1: VlanView("DEFAULT_VLAN_1")}
@@ -847,10 +888,10 @@ class ArubaAOSCX(Dialect):
             number = int(node.header.split()[1])
             name = node.get("name", "name", "DEFAULT_VLAN_1" if number == 1 else f"VLAN{number}")
             vlans[number] = VlanView(name, active="shutdown" not in node.values)
-        lags = tuple(
-            node.header.removeprefix("interface ") for node in root.of_kind("interface") if is_lag(node)
-        )
-        names = [entry.arguments["name"] for entry in root.entries("apply access-list") if entry.arguments["kind"] == "ip"]
+        lags = tuple(node.header.removeprefix("interface ") for node in root.of_kind("interface") if is_lag(node))
+        names = [
+            entry.arguments["name"] for entry in root.entries("apply access-list") if entry.arguments["kind"] == "ip"
+        ]
         acl = root.find(f"access-list ip {names[0]}") if names else None
         permitted: tuple[IPv4Network, ...] | None = None
         if acl is not None:

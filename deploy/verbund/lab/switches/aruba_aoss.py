@@ -9,6 +9,8 @@ from functools import cache
 from ipaddress import IPv4Address, IPv4Network, ip_interface
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from verbund.lab.switches import ranges
 from verbund.lab.switches.dialect import PLAIN_TYPES, Ask, Context, Dialect, Hardware
 from verbund.lab.switches.forwarding import PortView, SviView, View, VlanView, passes
@@ -234,6 +236,7 @@ class Membership(Rule):
         words: tuple[Piece, ...] = (tagging,) if where == "vlan" else (tagging, "vlan")
         super().__init__(tagging, [(*words, argument)], frozenset())
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         yield self.variants[0]
 
@@ -276,9 +279,11 @@ class Trunk(Rule):
         name, kind = Argument("name", "trunk"), Argument("kind", "choice", ("lacp", "trunk", "dt-lacp"))
         super().__init__("trunk", [(*trunk, name, kind), (*trunk, name)], frozenset())
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         yield ("trunk", Argument("ports", "ports"))
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del variant, line
         name, kind = arguments["name"], arguments.get("kind", "trunk")
@@ -288,6 +293,7 @@ class Trunk(Rule):
             _forget(node, port)
         node.values["trunk"] = trunks
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         trunks = {port: found for port, found in node.values.get("trunk", {}).items() if port not in arguments["ports"]}
         gone = {name for name, _ in node.values.get("trunk", {}).values()} - {name for name, _ in trunks.values()}
@@ -298,6 +304,7 @@ class Trunk(Rule):
             _forget(node, name)
             node.sections.pop(f"interface {name}", None)
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del negation, hidden
         rows: dict[tuple[str, str], list[str]] = {}
@@ -384,6 +391,7 @@ class ArubaAOSS(Dialect):
     # The fifth line of a screen is where the prompt stands; the sequences are what the switch draws it with.
     drawn: ClassVar[str] = "\x1b[1;24r\x1b[24;1H\x1b[24;1H\x1b[2K\x1b[24;1H\x1b[?25h\x1b[24;1H"
 
+    @override
     def extend_tables(self) -> None:
         for where, last in (("vlan", "name"), ("interface", "mdix-mode")):
             table = self.tables[where]
@@ -398,6 +406,7 @@ class ArubaAOSS(Dialect):
         interface = self.tables["interface"]
         interface.tree.add(("enable",), _enable_target(interface))
 
+    @override
     def hooks(self) -> Mapping[tuple[str, str], Hook]:
         return {
             ("vlan", "untagged"): self._vlan_untagged,
@@ -543,12 +552,15 @@ class ArubaAOSS(Dialect):
 
     # -- the operator's side --
 
+    @override
     def default_ports(self, count: int) -> tuple[str, ...]:
         return tuple(str(number) for number in range(1, count + 1))
 
+    @override
     def types(self, hardware: Hardware) -> Mapping[str, TypeReader]:
         return _types(hardware)
 
+    @override
     def writers(self) -> Mapping[str, Writer]:
         return {
             "vlans": lambda _, vlans: ",".join(ranges.parts(vlans, pairs=True)),
@@ -556,6 +568,7 @@ class ArubaAOSS(Dialect):
             "dropped": lambda _, __: "",
         }
 
+    @override
     def prompt(self, session: Session) -> str:
         name = self.hostname(session.device.root)
         if not session.frames:
@@ -566,10 +579,12 @@ class ArubaAOSS(Dialect):
         names = [header.split()[1] for header in frame.headers]
         return f"{name}({'vlan' if frame.kind == 'vlan' else 'eth'}-{ranges.port_list(names)})# "
 
+    @override
     def before_prompt(self, prompt: str) -> str:
         column = len(prompt) + 1
         return f"\r{self.drawn}{prompt}\x1b[24;1H\x1b[24;{column}H\x1b[24;1H\x1b[?25h\x1b[24;{column}H"
 
+    @override
     def greeting(self, session: Session) -> str:
         del session
         return (
@@ -578,21 +593,24 @@ class ArubaAOSS(Dialect):
             "(C) Copyright 2021 Hewlett Packard Enterprise Development LP\r\n\r\n"
         )
 
+    @override
     def complaint(self, error: Misunderstood, session: Session, raw: str) -> str:
         del session
         match error.kind:
             case "ambiguous":
                 return f"Ambiguous input: {error.word}"
             case "incomplete":
-                return f"Incomplete input: {raw.split()[-1]}"
+                return f"Incomplete input: {raw.rsplit(maxsplit=1)[-1]}"
         before = raw[: error.position].split()
         if before and before[-1] in {"interface", "untagged", "tagged", "trunk", "int"} and error.word[:1].isalnum():
             return f"Module not present for port or invalid port: {error.word}"
         return f"Invalid input: {error.word}"
 
+    @override
     def full_flash(self) -> str:
         return "Unable to save configuration: file system is full."
 
+    @override
     def factory(self, device: Device) -> Iterable[str]:
         yield f'hostname "{device.name}"'
         yield 'snmp-server community "public" unrestricted'
@@ -600,13 +618,16 @@ class ArubaAOSS(Dialect):
         yield 'name "DEFAULT_VLAN"'
         yield "ip address dhcp-bootp"
 
+    @override
     def implied(self, device: Device, kind: str) -> Iterable[str]:
         del device
         return ("vlan 1",) if kind == "vlan" else ()
 
+    @override
     def section_order(self, device: Device, node: Node) -> Any:
         return (node.header.startswith("interface Trk"), ranges.natural(node.header))
 
+    @override
     def sections(self, device: Device, node: Node, kind: str) -> list[Node]:
         found = super().sections(device, node, kind)
         return [section for section in found if kind != "interface" or section.values]
@@ -624,6 +645,7 @@ class ArubaAOSS(Dialect):
         if "ip address" not in node.values:
             yield f"{lead}no ip address"
 
+    @override
     def running(self, device: Device, body: Sequence[str]) -> list[str]:
         del device
         return [
@@ -645,6 +667,7 @@ class ArubaAOSS(Dialect):
         """The running configuration, by its older name."""
         self.do_show_run(session, arguments)
 
+    @override
     def do_logout(self, session: Session, arguments: Mapping[str, Any]) -> None:
         del arguments
 
@@ -663,6 +686,7 @@ class ArubaAOSS(Dialect):
 
         session.ask_key("Do you want to log out [y/n]? ", sure)
 
+    @override
     def do_exit(self, session: Session, arguments: Mapping[str, Any]) -> None:
         if session.frames:
             session.leave()
@@ -671,6 +695,7 @@ class ArubaAOSS(Dialect):
         else:
             self.do_logout(session, arguments)
 
+    @override
     def do_reload(self, session: Session, arguments: Mapping[str, Any]) -> None:
         del arguments
 
@@ -706,6 +731,7 @@ class ArubaAOSS(Dialect):
         left = session.device.remaining("reload")
         session.say("reload is not scheduled" if left is None else f"Reload scheduled in {int(left // 60)} minutes")
 
+    @override
     def no_startup(self) -> str:
         return "Startup configuration: none"
 
@@ -751,7 +777,12 @@ class ArubaAOSS(Dialect):
     def do_show_trunks(self, session: Session, arguments: Mapping[str, Any]) -> None:
         """Bundles."""
         del arguments
-        lines = ["", " Load Balancing Method:  L3-based (default)", "", "  Port | Name                             Type      | Group Type"]
+        lines = [
+            "",
+            " Load Balancing Method:  L3-based (default)",
+            "",
+            "  Port | Name                             Type      | Group Type",
+        ]
         lines.append("  ---- + -------------------------------- --------- + ----- --------")
         for port, (name, kind) in session.device.root.values.get("trunk", {}).items():
             lines.append(f"  {port:<4} | {'':<32} {'100/1000T':<9} | {name:<5} {kind.upper()}")
@@ -792,7 +823,9 @@ class ArubaAOSS(Dialect):
                 continue
             shown = f"{name}-{port.bundle}" if port.bundle else name
             state = ("Yes", "Up") if port.enabled else ("No", "Down")
-            lines.append(f"  {shown:<12} 100/1000T  | No        {state[0]:<7} {state[1]:<6} 1000FDx    MDIX  off  0    ")
+            lines.append(
+                f"  {shown:<12} 100/1000T  | No        {state[0]:<7} {state[1]:<6} 1000FDx    MDIX  off  0    "
+            )
         session.page([*lines, ""])
 
     def do_show_status(self, session: Session, arguments: Mapping[str, Any]) -> None:
@@ -842,6 +875,7 @@ class ArubaAOSS(Dialect):
 
     # -- what it means --
 
+    @override
     def view(self, device: Device) -> View:
         root = device.root
         vlans = {1: VlanView("DEFAULT_VLAN")}
@@ -868,7 +902,7 @@ class ArubaAOSS(Dialect):
 
 
 def _is_default(route: Mapping[str, Any]) -> bool:
-    return route["network"] == "0.0.0.0" and route["hop"][0].isdigit()  # noqa: S104 - a route
+    return bool(route["network"] == "0.0.0.0" and route["hop"][0].isdigit())  # noqa: S104 - a route
 
 
 class _Banner(Rule):

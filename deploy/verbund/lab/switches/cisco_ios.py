@@ -9,6 +9,8 @@ from functools import cache
 from ipaddress import IPv4Address, IPv4Network, ip_interface
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from verbund.lab.switches import ranges
 from verbund.lab.switches.dialect import (
     PLAIN_TYPES,
@@ -295,7 +297,7 @@ acl(10,10)
 value remark {text:raw}
 [acl6]
 acl.bare(10,10) sequence
-"""
+"""  # noqa: E501 - a row is a line
 
 _COMMANDS = r"""
 enable u enable
@@ -468,6 +470,7 @@ class CiscoIOS(Dialect):
         "tracking": "config-device-tracking",
     }
 
+    @override
     def extend_tables(self) -> None:
         interface = self.tables["interface"]
         interface.add(AllowedVlans(), self.negation)
@@ -481,6 +484,7 @@ class CiscoIOS(Dialect):
         before = next(i for i, known in enumerate(config.rules) if known.key == "console")
         config.rules[before:before] = [banner, Gap("", [], frozenset())]
 
+    @override
     def hooks(self) -> Mapping[tuple[str, str], Hook]:
         return {
             ("config", "vlan"): self._vlan,
@@ -608,12 +612,15 @@ class CiscoIOS(Dialect):
 
     # -- the operator's side --
 
+    @override
     def default_ports(self, count: int) -> tuple[str, ...]:
         return tuple(f"GigabitEthernet1/0/{number}" for number in range(1, count + 1))
 
+    @override
     def types(self, hardware: Hardware) -> Mapping[str, TypeReader]:
         return _types(hardware, self)
 
+    @override
     def prompt(self, session: Session) -> str:
         name = self.hostname(session.device.root)
         if not session.frames:
@@ -624,6 +631,7 @@ class CiscoIOS(Dialect):
             mode = "config-if-range"
         return f"{name[:20]}({mode})#"
 
+    @override
     def complaint(self, error: Misunderstood, session: Session, raw: str) -> str:
         lead = " " * (len(self.prompt(session)) + error.position)
         match error.kind:
@@ -633,9 +641,11 @@ class CiscoIOS(Dialect):
                 return "% Incomplete command.\n"
         return f"{lead}^\n% Invalid input detected at '^' marker.\n"
 
+    @override
     def full_flash(self) -> str:
         return "startup-config file open failed (Not enough space)"
 
+    @override
     def factory(self, device: Device) -> Iterable[str]:
         yield f"hostname {device.name}"
         yield "interface Vlan1"
@@ -644,18 +654,22 @@ class CiscoIOS(Dialect):
         yield "line vty 0 4"
         yield "line vty 5 15"
 
+    @override
     def implied(self, device: Device, kind: str) -> Iterable[str]:
         return (f"interface {name}" for name in device.hardware.ports) if kind == "interface" else ()
 
+    @override
     def section_order(self, device: Device, node: Node) -> Any:
         return (not node.header.startswith("interface Port-channel"), ranges.natural(node.header))
 
+    @override
     def sections(self, device: Device, node: Node, kind: str) -> list[Node]:
         if kind == "vlan" and device.root.get("vtp mode", "mode") not in {"transparent", "off"}:
             return []  # a VTP server keeps its VLANs in vlan.dat and nowhere else
         found = super().sections(device, node, kind)
         return [section for section in found if kind != "vlan" or section.header != "vlan 1"]
 
+    @override
     def groups(self, device: Device, nodes: list[Node], kind: str) -> Iterator[tuple[str, Node]]:
         if kind != "vlan":
             yield from super().groups(device, nodes, kind)
@@ -670,6 +684,7 @@ class CiscoIOS(Dialect):
                 plain.append(node)
         yield from _together(plain)
 
+    @override
     def body(self, device: Device, *, hidden: bool = False) -> list[str]:
         lines = super().body(device, hidden=hidden)
         if hidden:
@@ -688,6 +703,7 @@ class CiscoIOS(Dialect):
     def _inner(self, node: Node) -> list[str]:
         return [line for rule in self.tables["vlan"].rules for line in rule.lines(node, "no", hidden=True)]
 
+    @override
     def running(self, device: Device, body: Sequence[str]) -> list[str]:
         # IOS counts the bytes of what follows the line that tells their number.
         when = time.strftime("%H:%M:%S UTC %a %b %-d %Y", time.gmtime(device.changed_at))
@@ -704,11 +720,13 @@ class CiscoIOS(Dialect):
 
     # -- commands --
 
+    @override
     def do_configure(self, session: Session, arguments: Mapping[str, Any]) -> None:
         session.say("Enter configuration commands, one per line.  End with CNTL/Z.")
         super().do_configure(session, arguments)
 
     def do_revert(self, session: Session, arguments: Mapping[str, Any]) -> None:
+        """Enter the configuration mode with a timer that takes the change back."""
         device = session.device
         archive = device.root.find("archive")
         minutes = int(arguments["minutes"])
@@ -758,6 +776,7 @@ class CiscoIOS(Dialect):
         else:
             session.say("% No Rollback Confirmed Change pending")
 
+    @override
     def saved(self, session: Session) -> None:
         session.say("Building configuration...\n[OK]")
 
@@ -784,11 +803,15 @@ class CiscoIOS(Dialect):
         session.device.replace(lines)
         session.say("The rollback configlet from the last pass is listed below:\n\nRollback Done")
 
+    @override
     def do_reload(self, session: Session, arguments: Mapping[str, Any]) -> None:
         def confirmed() -> None:
-            session.ask_yes("Proceed with reload? [confirm]", lambda: super(CiscoIOS, self).do_reload(session, arguments))
+            session.ask_yes(
+                "Proceed with reload? [confirm]", lambda: super(CiscoIOS, self).do_reload(session, arguments)
+            )
 
         if session.device.unsaved:
+
             def answered(text: str) -> None:
                 if text.strip().lower() in {"y", "yes"}:
                     session.device.save()
@@ -810,6 +833,7 @@ class CiscoIOS(Dialect):
             session.ask_yes("Proceed with reload? [confirm]", armed)
 
         if device.unsaved:
+
             def answered(text: str) -> None:
                 if text.strip().lower() in {"y", "yes"}:
                     device.save()
@@ -851,7 +875,8 @@ class CiscoIOS(Dialect):
         name = self.hostname(session.device.root)
         session.page(
             [
-                f"Cisco IOS Software, C2960X Software (C2960X-UNIVERSALK9-M), Version {self.version}, RELEASE SOFTWARE (fc3)",
+                "Cisco IOS Software, C2960X Software (C2960X-UNIVERSALK9-M), "
+                f"Version {self.version}, RELEASE SOFTWARE (fc3)",
                 "Technical Support: http://www.cisco.com/techsupport",
                 "",
                 "ROM: Bootstrap program is C2960X boot loader",
@@ -1000,6 +1025,7 @@ class CiscoIOS(Dialect):
 
     # -- what it means --
 
+    @override
     def view(self, device: Device) -> View:
         root = device.root
         vlans = {1: VlanView("default")}
@@ -1007,9 +1033,7 @@ class CiscoIOS(Dialect):
             number = int(node.arguments["vlans"])
             name = node.get("name", "name", f"VLAN{number:04d}")
             vlans[number] = VlanView(name, active="shutdown" not in node.values)
-        bundles = tuple(
-            node.arguments["port"] for node in root.of_kind("interface") if "Port-channel" in node.header
-        )
+        bundles = tuple(node.arguments["port"] for node in root.of_kind("interface") if "Port-channel" in node.header)
         return View(
             vlans=dict(sorted(vlans.items())),
             ports=Lazy((*device.hardware.ports, *bundles), lambda name: _port(root, name)),
@@ -1076,9 +1100,11 @@ def _transports(root: Node) -> bool:
 
 def _permitted(root: Node) -> tuple[IPv4Network, ...] | None:
     line = root.find("line vty 0 4")
-    names = [entry.arguments["name"] for entry in line.entries("access-class") if entry.arguments["way"] == "in"] if (
-        line
-    ) else []
+    names = (
+        [entry.arguments["name"] for entry in line.entries("access-class") if entry.arguments["way"] == "in"]
+        if (line)
+        else []
+    )
     if not names:
         return None
     for kind in ("standard", "extended"):

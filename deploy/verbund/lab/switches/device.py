@@ -12,14 +12,13 @@ from verbund.lab.switches import forwarding
 from verbund.lab.switches.clock import Alarm, Clock, WallClock
 from verbund.lab.switches.dialect import Dialect, Hardware
 from verbund.lab.switches.faults import Faults
-from verbund.lab.switches.forwarding import Forwarding, Reach, Uplink
 from verbund.lab.switches.grammar import Misunderstood
 from verbund.lab.switches.registry import dialect as find_dialect
 from verbund.lab.switches.session import Session
 from verbund.lab.switches.state import Node, Refused
 
 if TYPE_CHECKING:
-    from verbund.lab.switches.forwarding import Address
+    from verbund.lab.switches.forwarding import Address, Forwarding, Reach, Uplink
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +158,9 @@ class Device:
                         console.configure(line)
                     except (Misunderstood, Refused) as error:
                         what = error.kind if isinstance(error, Misunderstood) else str(error)
-                        raise ValueError(f"{self.name}: {self.dialect.name} refuses the line '{line}': {what}") from None
+                        raise ValueError(
+                            f"{self.name}: {self.dialect.name} refuses the line '{line}': {what}"
+                        ) from None
             return self.root
         finally:
             if before is not None:

@@ -184,7 +184,9 @@ def interface_reader(canonical: Callable[[str, str], str | None], stems: Sequenc
         if not match:
             return None
         typed = match[1].lower()
-        fitting = [stem for stem in stems if stem == typed] or [stem for stem in stems if typed and stem.startswith(typed)]
+        fitting = [stem for stem in stems if stem == typed] or [
+            stem for stem in stems if typed and stem.startswith(typed)
+        ]
         if len(fitting) != 1:
             return None
         name = canonical(fitting[0], match[2])

@@ -7,12 +7,15 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from verbund.lab.switches.clock import HandClock
-from verbund.lab.switches.device import Device
 from verbund.lab.switches.server import Switch
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from verbund.lab.switches.clock import HandClock
+    from verbund.lab.switches.device import Device
 
 T = TypeVar("T")
 
@@ -83,7 +86,7 @@ class Farm:
         def run() -> None:
             try:
                 done.set_result(action())
-            except BaseException as error:  # noqa: BLE001 - goes to the thread that asked
+            except BaseException as error:  # goes to the thread that asked
                 done.set_exception(error)
 
         self._loop.call_soon_threadsafe(run)

@@ -227,7 +227,7 @@ def _address(text: str) -> Address:
     return IPv6Address(text) if ":" in text else IPv4Address(text)
 
 
-def _path(view: View, uplink: Uplink, address: Address | None) -> str:
+def _path(view: View, uplink: Uplink, address: Address | None) -> str:  # noqa: PLR0911 - each is one obstacle
     port = passes(view, uplink.port)
     if not port.up:
         return f"port {uplink.port} is down"

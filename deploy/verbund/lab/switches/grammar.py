@@ -53,7 +53,9 @@ class TypeReader(Protocol):
     Returns the value and how many words it took, or None when it does not fit.
     """
 
-    def __call__(self, line: Line, index: int) -> tuple[Any, int] | None: ...
+    def __call__(self, line: Line, index: int) -> tuple[Any, int] | None:
+        """Read the argument at word `index`."""
+        ...
 
 
 class Misunderstood(Exception):  # noqa: N818 - a thing the operator typed, not a fault of the program

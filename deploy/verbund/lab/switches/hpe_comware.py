@@ -8,6 +8,8 @@ from functools import cache
 from ipaddress import IPv4Address, ip_interface
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from verbund.lab.switches import ranges
 from verbund.lab.switches.dialect import PLAIN_TYPES, Context, Dialect, Hardware, digest, interface_reader, port_view
 from verbund.lab.switches.forwarding import PortView, SviView, View, VlanView, passes
@@ -325,6 +327,7 @@ class LinkVlans(Rule):
             frozenset(),
         )
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         listed = Argument("vlans", "vlans")
         yield ("port", "link-type")
@@ -350,6 +353,7 @@ class LinkVlans(Rule):
         if link != _DEFAULT["access"]:
             node.values["port"] = link
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del line
         link = self.of(node)
@@ -372,6 +376,7 @@ class LinkVlans(Rule):
             vlans = arguments["vlans"]
             self.put(node, {**link, tag: link[tag] | vlans, other: link[other] - vlans})
 
+    @override
     def negate(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any]) -> None:
         link = self.of(node)
         words = [str(piece) for piece in variant if isinstance(piece, str)]
@@ -385,6 +390,7 @@ class LinkVlans(Rule):
             gone = arguments.get("vlans", ranges.ALL_VLANS)
             self.put(node, {**link, "tagged": link["tagged"] - gone, "untagged": link["untagged"] - gone})
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del hidden
         link = self.of(node)
@@ -470,7 +476,9 @@ def _types(hardware: Hardware, dialect: HPEComware) -> Mapping[str, TypeReader]:
         return f"Bridge-Aggregation{int(numbers)}" if stem and numbers.isdigit() and int(numbers) > 0 else None
 
     def svi(stem: str, numbers: str) -> str | None:
-        return f"Vlan-interface{int(numbers)}" if stem and numbers.isdigit() and int(numbers) in ranges.VLAN_IDS else None
+        return (
+            f"Vlan-interface{int(numbers)}" if stem and numbers.isdigit() and int(numbers) in ranges.VLAN_IDS else None
+        )
 
     bundles, svis = interface_reader(bundle, ("bridge-aggregation",)), interface_reader(svi, ("vlan-interface",))
 
@@ -532,6 +540,7 @@ class HPEComware(Dialect):
     vty_limit = 32
     pager = "---- More ----"
 
+    @override
     def extend_tables(self) -> None:
         interface = self.tables["interface"]
         interface.add(LinkVlans(), self.negation)
@@ -541,6 +550,7 @@ class HPEComware(Dialect):
         at = next(i for i, rule in enumerate(config.rules) if rule.key == "lineclass")
         config.rules[at:at] = [config.rules.pop(), Gap("", [], frozenset())]
 
+    @override
     def hooks(self) -> Mapping[tuple[str, str], Hook]:
         return {
             ("config", "vlan"): self._vlan,
@@ -591,18 +601,23 @@ class HPEComware(Dialect):
 
     # -- the operator's side --
 
+    @override
     def default_ports(self, count: int) -> tuple[str, ...]:
         return tuple(f"GigabitEthernet1/0/{number}" for number in range(1, count + 1))
 
+    @override
     def types(self, hardware: Hardware) -> Mapping[str, TypeReader]:
         return _types(hardware, self)
 
+    @override
     def writers(self) -> Mapping[str, Writer]:
         return {"vlans": lambda _, vlans: " ".join(ranges.parts(vlans, dash=" to ", pairs=True))}
 
+    @override
     def hostname(self, root: Node) -> str:
         return str(root.get("sysname", "name", self.default_hostname))
 
+    @override
     def prompt(self, session: Session) -> str:
         name = self.hostname(session.device.root)
         if not session.frames:
@@ -632,6 +647,7 @@ class HPEComware(Dialect):
                 view = "line-" + "-".join(words[1:3]).replace("vty-", "vty")
         return f"[{name}-{view}]"
 
+    @override
     def greeting(self, session: Session) -> str:
         del session
         star = "*" * 78
@@ -641,6 +657,7 @@ class HPEComware(Dialect):
             f"* no decompiling or reverse-engineering shall be allowed.                    *\r\n{star}\r\n\r\n"
         )
 
+    @override
     def complaint(self, error: Misunderstood, session: Session, raw: str) -> str:
         lead = " " * (len(self.prompt(session)) + error.position)
         match error.kind:
@@ -653,9 +670,11 @@ class HPEComware(Dialect):
             what = "Unrecognized command" if not error.word[:1].isdigit() else "Wrong parameter"
         return f"{lead}^\n % {what} found at '^' position."
 
+    @override
     def full_flash(self) -> str:
         return "Validating file. Please wait...\nThe device does not have enough space to save the file."
 
+    @override
     def factory(self, device: Device) -> Iterable[str]:
         yield f"sysname {device.name}"
         yield "vlan 1"
@@ -663,14 +682,17 @@ class HPEComware(Dialect):
         yield "line vty 0 63"
         yield "authentication-mode scheme"
 
+    @override
     def implied(self, device: Device, kind: str) -> Iterable[str]:
         if kind == "vlan":
             return ("vlan 1",)
         return (f"interface {name}" for name in device.hardware.ports) if kind == "interface" else ()
 
+    @override
     def section_order(self, device: Device, node: Node) -> Any:
         return (not node.header.startswith("interface Bridge"), ranges.natural(node.header))
 
+    @override
     def groups(self, device: Device, nodes: list[Node], kind: str) -> Iterator[tuple[str, Node]]:
         if kind != "vlan":
             yield from super().groups(device, nodes, kind)
@@ -687,18 +709,23 @@ class HPEComware(Dialect):
             if node is not None:
                 yield node.header, node
 
+    @override
     def running(self, device: Device, body: Sequence[str]) -> list[str]:
         del device
         return ["#", f" version {self.version}", "#", *body, "return"]
 
     # -- commands --
 
+    @override
     def do_configure(self, session: Session, arguments: Mapping[str, Any]) -> None:
         session.say("System View: return to User View with Ctrl+Z.")
         super().do_configure(session, arguments)
 
+    @override
     def saved(self, session: Session) -> None:
-        session.say("Validating file. Please wait...\nSaved the current configuration to mainboard device successfully.")
+        session.say(
+            "Validating file. Please wait...\nSaved the current configuration to mainboard device successfully."
+        )
 
     def do_save_asking(self, session: Session, arguments: Mapping[str, Any]) -> None:
         """Save after two questions and a file name."""
@@ -746,10 +773,14 @@ class HPEComware(Dialect):
 
         def go() -> None:
             session.device.replace(session.device.startup or ())
-            session.say("Now replacing the current configuration. Please wait ...\nSucceeded in replacing current configuration.")
+            session.say(
+                "Now replacing the current configuration. Please wait ...\n"
+                "Succeeded in replacing current configuration."
+            )
 
         session.ask_yes("Current configuration will be replaced. Continue? [Y/N]:", go)
 
+    @override
     def do_reload(self, session: Session, arguments: Mapping[str, Any]) -> None:
         del arguments
 
@@ -758,12 +789,15 @@ class HPEComware(Dialect):
 
         session.say("Start to check configuration with next startup configuration file, please wait.........DONE!")
         if session.device.unsaved:
+
             def answered(text: str) -> None:
                 if text.strip().lower() in {"y", "yes"}:
                     session.device.save()
                 session.ask_yes("This command will reboot the device. Continue? [Y/N]:", go)
 
-            session.ask("Current configuration may be lost after the reboot, save current configuration? [Y/N]:", answered)
+            session.ask(
+                "Current configuration may be lost after the reboot, save current configuration? [Y/N]:", answered
+            )
         else:
             session.ask_yes("This command will reboot the device. Continue? [Y/N]:", go)
 
@@ -801,6 +835,7 @@ class HPEComware(Dialect):
         lines = [line for node in nodes for line in (node.header, *self._lines(session.device, node, 1, hidden=False))]
         session.page(["#", *lines, "#", "return"])
 
+    @override
     def no_startup(self) -> str:
         return " The saved configuration file does not exist."
 
@@ -878,7 +913,9 @@ class HPEComware(Dialect):
             kind = {"access": "A", "trunk": "T", "hybrid": "H"}.get(port.mode, "A")
             pvid = port.access if port.mode == "access" else port.native
             link = "UP" if port.enabled else "ADM"
-            lines.append(f"{_short(name):<20} {link:<4} 1G(a)   F(a)   {kind:<4} {pvid!s:<4} {port.description}".rstrip())
+            lines.append(
+                f"{_short(name):<20} {link:<4} 1G(a)   F(a)   {kind:<4} {pvid!s:<4} {port.description}".rstrip()
+            )
         session.page(lines)
 
     def do_show_macs(self, session: Session, arguments: Mapping[str, Any]) -> None:
@@ -913,6 +950,7 @@ class HPEComware(Dialect):
 
     # -- what it means --
 
+    @override
     def view(self, device: Device) -> View:
         root = device.root
         vlans = {1: VlanView("VLAN 0001")}

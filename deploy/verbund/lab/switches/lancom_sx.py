@@ -9,6 +9,8 @@ from functools import cache
 from ipaddress import IPv4Address, IPv4Network, ip_interface, summarize_address_range
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from verbund.lab.switches import ranges
 from verbund.lab.switches.dialect import PLAIN_TYPES, Context, Dialect, Hardware, interface_reader, port_view
 from verbund.lab.switches.forwarding import PortView, SviView, View, VlanView, passes
@@ -165,7 +167,7 @@ value privilege level {level:int}
 [vty]
 value exec-timeout {minutes:int} [{seconds:int}] :: exec-timeout 10 0
 value privilege level {level:int}
-"""
+"""  # noqa: E501 - a row is a line
 
 _COMMANDS = r"""
 enable u enable
@@ -229,7 +231,9 @@ def _types(hardware: Hardware, dialect: LancomSX) -> Mapping[str, TypeReader]:
 
     def several(line: Line, index: int) -> tuple[Any, int] | None:
         """``GigabitEthernet 1/1`` and ``GigabitEthernet 1/1-4,7``."""
-        if index + 1 >= len(line.words) or ("-" not in line.words[index + 1].text and "," not in line.words[index + 1].text):
+        if index + 1 >= len(line.words) or (
+            "-" not in line.words[index + 1].text and "," not in line.words[index + 1].text
+        ):
             return plain(line, index)
         if line.words[index + 1].text.count("/") != 1:
             return None
@@ -285,6 +289,7 @@ class LancomSX(Dialect):
         "vty": "config-line",
     }
 
+    @override
     def extend_tables(self) -> None:
         interface = self.tables["interface"]
         for rule, after in (
@@ -298,6 +303,7 @@ class LancomSX(Dialect):
         config.add(Banner(("login", "motd", "exec"), mark="^"), self.negation)
         config.rules.insert(1, config.rules.pop())
 
+    @override
     def hooks(self) -> Mapping[tuple[str, str], Hook]:
         return {
             ("config", "vlan"): self._vlan,
@@ -326,21 +332,26 @@ class LancomSX(Dialect):
 
     # -- the operator's side --
 
+    @override
     def default_ports(self, count: int) -> tuple[str, ...]:
         return tuple(f"GigabitEthernet 1/{number}" for number in range(1, count + 1))
 
+    @override
     def types(self, hardware: Hardware) -> Mapping[str, TypeReader]:
         return _types(hardware, self)
 
+    @override
     def hostname(self, root: Node) -> str:
         return str(root.get("hostname", "name", ""))
 
+    @override
     def prompt(self, session: Session) -> str:
         name = self.hostname(session.device.root)
         if not session.frames:
             return f"{name}{'#' if session.privileged else '>'} "
         return f"{name}({self.prompts[session.frames[-1].kind]})# "
 
+    @override
     def complaint(self, error: Misunderstood, session: Session, raw: str) -> str:
         del raw
         lead = " " * (len(self.prompt(session)) + error.position)
@@ -351,9 +362,11 @@ class LancomSX(Dialect):
                 return "% Incomplete command.\n"
         return f"{lead}^\n% Invalid word detected at '^' marker.\n"
 
+    @override
     def full_flash(self) -> str:
         return "% Cannot save 'startup-config': flash is full"
 
+    @override
     def factory(self, device: Device) -> Iterable[str]:
         yield f"hostname {device.name}"
         yield "vlan 1"
@@ -363,9 +376,11 @@ class LancomSX(Dialect):
         for number in range(16):
             yield f"line vty {number}"
 
+    @override
     def implied(self, device: Device, kind: str) -> Iterable[str]:
         return (f"interface {name}" for name in device.hardware.ports) if kind == "interface" else ()
 
+    @override
     def groups(self, device: Device, nodes: list[Node], kind: str) -> Iterator[tuple[str, Node]]:
         if kind == "vlan":
             # All VLANs in one line, then those with a name.
@@ -375,10 +390,12 @@ class LancomSX(Dialect):
             nodes = [node for node in nodes if node.values]
         yield from super().groups(device, nodes, kind)
 
+    @override
     def running(self, device: Device, body: Sequence[str]) -> list[str]:
         del device
         return ["Building configuration...", *body, "end"]
 
+    @override
     def sections(self, device: Device, node: Node, kind: str) -> list[Node]:
         found = super().sections(device, node, kind)
         # A range of lines opens each of them; the range itself is nothing that is shown.
@@ -391,10 +408,12 @@ class LancomSX(Dialect):
         del arguments
         session.end()
 
+    @override
     def saved(self, session: Session) -> None:
         size = sum(len(line) + 1 for line in session.device.startup or ())
         session.say(f"Building configuration...\n% Saving {size} bytes to flash:startup-config")
 
+    @override
     def do_reload(self, session: Session, arguments: Mapping[str, Any]) -> None:
         del arguments
         session.say("% Cold reload in progress, please stand by.")
@@ -425,7 +444,10 @@ class LancomSX(Dialect):
         """VLANs and the ports that pass them."""
         del arguments
         view = session.device.view()
-        lines = ["VLAN  Name                             Interfaces", "----  -------------------------------- ----------"]
+        lines = [
+            "VLAN  Name                             Interfaces",
+            "----  -------------------------------- ----------",
+        ]
         for vlan, found in view.vlans.items():
             ports = [name.rpartition("/")[2] for name in view.ports if vlan in passes(view, name).vlans]
             shown = f"Gi 1/{ranges.port_list(ports)}" if ports else ""
@@ -469,6 +491,7 @@ class LancomSX(Dialect):
 
     # -- what it means --
 
+    @override
     def view(self, device: Device) -> View:
         root = device.root
         vlans = {1: VlanView("default")}
@@ -517,7 +540,7 @@ def _port(root: Node, name: str) -> PortView:
         native=native,
         native_tagged="switchport trunk vlan tag native" in node.values if mode == "trunk" else None,
         allowed=node.values.get(f"switchport {key} allowed vlan", ranges.ALL_VLANS),
-        guarded=control not in {"force-authorized"} and "dot1x system-auth-control" in root.values,
+        guarded=control != "force-authorized" and "dot1x system-auth-control" in root.values,
         description=node.get("description", "text"),
     )
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from verbund.lab.switches import ranges
-from verbund.lab.switches.dialect import Context
 from verbund.lab.switches.grammar import Argument, Piece
 from verbund.lab.switches.state import Node, Rule
+
+if TYPE_CHECKING:
+    from verbund.lab.switches.dialect import Context
 
 
 class AllowedVlans(Rule):
@@ -29,11 +33,13 @@ class AllowedVlans(Rule):
         super().__init__(self.KEY, [(*lead, vlans), (*lead, "all"), (*lead, "none"), (*lead, how, vlans)], frozenset())
         self.wraps = wraps
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         yield tuple(self.KEY.split())
         # The switch ignores what follows; the list is gone all the same.
         yield (*self.KEY.split(), Argument("_rest", "rest"))
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del line
         now: frozenset[int] = node.values.get(self.key, ranges.ALL_VLANS)
@@ -52,10 +58,12 @@ class AllowedVlans(Rule):
         else:
             node.values[self.key] = now
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         del arguments
         node.values.pop(self.key, None)
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del negation, hidden
         vlans = node.values.get(self.key)
@@ -83,17 +91,20 @@ class Banner(Rule):
         super().__init__("banner", [("banner", kind, Argument("text", "raw"))], frozenset())
         self.mark = mark
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         kind = self.variants[0][1]
         yield ("banner", kind)
         yield ("banner", kind, Argument("_rest", "rest"))
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         banners = {kind: text for kind, text in node.values.get("banner", {}).items() if kind != arguments["kind"]}
         node.values.pop("banner", None)
         if banners:
             node.values["banner"] = banners
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del negation, hidden
         for kind, text in sorted(node.values.get("banner", {}).items()):

@@ -6,14 +6,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import cache
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
-from verbund.lab.switches.device import Device
 from verbund.lab.switches.session import Session
 from verbund.lab.switches.wire import Wire
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from verbund.lab.switches.device import Device
 
 # RFC 4253: what old switches have and nothing better. Their ciphers are CBC or CTR, never GCM.
 _LEGACY: dict[str, Any] = {

@@ -49,7 +49,7 @@ class Session:
         self.replaying = False
         self.open = True
         self.on_end: Callable[[], None] = lambda: None
-        self.on_drop: Callable[[str], None] = lambda how: None
+        self.on_drop: Callable[[str], None] = lambda _: None
         self._write = write
         self._out: list[str] = []
         self._in = ""
@@ -148,8 +148,10 @@ class Session:
         """Ask whether to go on."""
 
         def answered(text: str) -> None:
-            if text.strip().lower() in {"y", "yes", ""} if question.rstrip().endswith("[confirm]") else (
-                text.strip().lower() in {"y", "yes"}
+            if (
+                text.strip().lower() in {"y", "yes", ""}
+                if question.rstrip().endswith("[confirm]")
+                else (text.strip().lower() in {"y", "yes"})
             ):
                 yes()
 

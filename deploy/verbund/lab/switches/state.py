@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
+from typing_extensions import override
+
 from verbund.lab.switches import grammar, ranges
 from verbund.lab.switches.grammar import Argument, Piece, Tree
 
@@ -131,17 +133,20 @@ class Value(Rule):
         self.default = default
         self.defaults = {default}
 
+    @override
     def merged(self, other: Rule) -> Rule:
         if isinstance(other, Value):
             self.defaults |= other.defaults
             self.default = self.default or other.default
         return self
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         if "stays" not in self.options:
             yield tuple(self.key.split())
             yield (*self.key.split(), _REST)
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del variant
         if line in self.defaults:
@@ -149,12 +154,14 @@ class Value(Rule):
         else:
             node.values[self.key] = _share(line, tuple(arguments), tuple(arguments.values()))
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         del arguments
         node.values.pop(self.key, None)
         if "off" in self.options:
             node.values[self.key] = _share("", (), ())
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         setting = node.values.get(self.key)
         if "hidden" in self.options and not hidden:
@@ -174,6 +181,7 @@ class Flag(Rule):
         super().__init__(key, [tuple(key.split())], options)
         self.default = "on" in options
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         yield tuple(self.key.split())
 
@@ -183,14 +191,17 @@ class Flag(Rule):
         else:
             node.values[self.key] = on
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del variant, arguments, line
         self._store(node, on=True)
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         del arguments
         self._store(node, on=False)
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         on = node.values.get(self.key, self.default)
         if "hidden" in self.options and not hidden:
@@ -210,10 +221,13 @@ class Entries(Rule):
             dict.fromkeys(piece.name for variant in variants for piece in variant if isinstance(piece, Argument))
         )
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         for variant in self.variants:
             yield variant
-            named = [i for i, piece in enumerate(variant) if isinstance(piece, Argument) and piece.name in self.identity]
+            named = [
+                i for i, piece in enumerate(variant) if isinstance(piece, Argument) and piece.name in self.identity
+            ]
             if named and named[-1] + 1 < len(variant):
                 yield variant[: named[-1] + 1]
                 yield (*variant[: named[-1] + 1], _REST)
@@ -221,17 +235,20 @@ class Entries(Rule):
     def _identity(self, arguments: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(arguments.get(name, "") for name in self.identity)
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del variant
         entries = node.values.setdefault(self.key, {})
         entries[self._identity(arguments)] = _share(line, tuple(arguments), tuple(arguments.values()))
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         entries = node.values.get(self.key, {})
         entries.pop(self._identity(arguments), None)
         if not entries:
             node.values.pop(self.key, None)
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del negation
         if "hidden" in self.options and not hidden:
@@ -254,10 +271,12 @@ class Sequenced(Rule):
         self.step = step
         self.first = first
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         yield from self.variants
         yield (*((self.lead,) if self.lead else ()), Argument("number", "int"))
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del variant, line
         entries = node.values.setdefault(self.key, {})
@@ -269,6 +288,7 @@ class Sequenced(Rule):
             number = max(entries) + self.step if entries else self.first
         entries[int(number)] = text
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         entries = node.values.get(self.key, {})
         if "number" in arguments:
@@ -278,6 +298,7 @@ class Sequenced(Rule):
             for number in [number for number, known in entries.items() if known == text]:
                 del entries[number]
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del negation, hidden
         for number, text in sorted(node.values.get(self.key, {}).items()):
@@ -291,20 +312,24 @@ class VlanSet(Rule):
     def __init__(self, prefix: str, options: frozenset[str]) -> None:
         super().__init__(prefix, [(*prefix.split(), Argument("vlans", "vlans"))], options)
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         yield self.variants[0]
         yield tuple(self.key.split())
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del variant, line
         node.values[self.key] = node.values.get(self.key, frozenset()) | arguments["vlans"]
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         left = node.values.get(self.key, frozenset()) - arguments.get("vlans", ranges.ALL_VLANS)
         node.values.pop(self.key, None)
         if left:
             node.values[self.key] = left
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del negation, hidden
         vlans = node.values.get(self.key)
@@ -324,23 +349,27 @@ class PortRows(Rule):
             (piece.name for piece in variants[0] if isinstance(piece, Argument) and piece.type != "ports"), None
         )
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         variant = self.variants[0]
         yield variant
         if self.argument:
             yield tuple(piece for piece in variant if isinstance(piece, str) or piece.name != self.argument)
 
+    @override
     def set(self, node: Node, variant: Sequence[Piece], arguments: Mapping[str, Any], line: str) -> None:
         del variant, line
         value = arguments[self.argument] if self.argument else ""
         node.values[self.key] = {**node.values.get(self.key, {}), **dict.fromkeys(arguments["ports"], value)}
 
+    @override
     def unset(self, node: Node, arguments: Mapping[str, Any]) -> None:
         left = {port: value for port, value in node.values.get(self.key, {}).items() if port not in arguments["ports"]}
         node.values.pop(self.key, None)
         if left:
             node.values[self.key] = left
 
+    @override
     def lines(self, node: Node, negation: str, *, hidden: bool) -> Iterator[str]:
         del negation, hidden
         rows: dict[Any, list[str]] = {}
@@ -354,6 +383,7 @@ class PortRows(Rule):
 class Accepted(Rule):
     """A line that the device takes and that leaves nothing in its configuration."""
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         yield from self.variants
 
@@ -369,6 +399,7 @@ class Section(Rule):
         super().__init__(kind, variants, options)
         self.kind = kind
 
+    @override
     def negations(self) -> Iterator[tuple[Piece, ...]]:
         if "fixed" not in self.options:
             yield from self.variants
@@ -465,7 +496,7 @@ def read_table(text: str, negation: str) -> dict[str, Table]:
     return tables
 
 
-def _read_row(row: str) -> Rule:
+def _read_row(row: str) -> Rule:  # noqa: PLR0911 - one return for each kind of row
     match = _ROW.fullmatch(row)
     if not match:
         raise ValueError(f"no row of a dialect: {row}")

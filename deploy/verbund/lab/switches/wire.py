@@ -64,7 +64,10 @@ class Wire(asyncio.Protocol):
     """
 
     def __init__(
-        self, serve: Callable[[Wire], asyncio.Protocol | None], open_way: Callable[[], bool], done: Callable[[Wire], None]
+        self,
+        serve: Callable[[Wire], asyncio.Protocol | None],
+        open_way: Callable[[], bool],
+        done: Callable[[Wire], None],
     ) -> None:
         self._serve = serve
         self._open_way = open_way
