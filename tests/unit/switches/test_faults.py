@@ -229,6 +229,7 @@ def _until(channel: paramiko.Channel, text: str, wait: float = 3) -> str:
     return out
 
 
+@pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
 def test_an_old_switch_speaks_group14_sha1_and_ssh_rsa_only(lab) -> None:
     lab.device(faults=Faults(legacy_ssh=True))
     client = _client(lab)

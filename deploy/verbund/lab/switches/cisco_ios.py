@@ -875,8 +875,10 @@ class CiscoIOS(Dialect):
         name = self.hostname(session.device.root)
         session.page(
             [
-                "Cisco IOS Software, C2960X Software (C2960X-UNIVERSALK9-M), "
-                f"Version {self.version}, RELEASE SOFTWARE (fc3)",
+                (
+                    "Cisco IOS Software, C2960X Software (C2960X-UNIVERSALK9-M), "
+                    f"Version {self.version}, RELEASE SOFTWARE (fc3)"
+                ),
                 "Technical Support: http://www.cisco.com/techsupport",
                 "",
                 "ROM: Bootstrap program is C2960X boot loader",

@@ -188,7 +188,7 @@ class Switch:
     def _serve(self, wire: Wire) -> asyncio.Protocol | None:
         device = self.device
         limit = device.faults.vty_limit or device.dialect.vty_limit
-        if not device.reach.logins or sum(1 for other in self._wires if other is not wire) >= limit:
+        if not device.reach.logins or sum(other is not wire and not other.lost for other in self._wires) >= limit:
             return None
         factory: Callable[[], asyncssh.SSHServer] = lambda: _Login(self, wire)  # noqa: E731 - typed
         return asyncssh.SSHServerConnection(asyncio.get_running_loop(), self._server_options(factory))

@@ -79,6 +79,11 @@ class Wire(asyncio.Protocol):
         self._cut = False
 
     @property
+    def lost(self) -> bool:
+        """Whether the switch has forgotten this connection, and only the client still believes in it."""
+        return self._cut
+
+    @property
     def silent(self) -> bool:
         """Whether nothing gets through."""
         return self._cut or not self._open_way()
