@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import paramiko
 
 from verbund.lab.switches.__main__ import main
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest

@@ -93,8 +93,15 @@ def test_ios_long_lists_are_wrapped_and_read_back() -> None:
 def test_ios_vtp_server_shows_no_vlans_and_keeps_them_over_a_reload() -> None:
     device = switch("cisco_ios", "vlan 10")
     assert "vlan 10" not in device.running_config()
+    device.configure("vlan 20\nname neu\nno vlan 10")
+    device.reload()
+    assert set(device.view().vlans) == {1, 20}
     device.configure("vtp mode transparent")
-    assert "vlan 10\n" in device.running_config()
+    assert "vlan 20\n name neu\n" in device.running_config()
+    device.save()
+    device.configure("no vlan 20")
+    device.reload()
+    assert set(device.view().vlans) == {1, 20}
 
 
 def test_ios_members_of_a_bundle_have_its_vlans() -> None:

@@ -15,6 +15,7 @@ from verbund.lab.switches.registry import PLATFORMS
 
 START = {
     "cisco_ios": """
+vtp mode transparent
 vlan 10,99
 interface GigabitEthernet1/0/8
  switchport mode trunk

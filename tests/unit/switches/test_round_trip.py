@@ -133,9 +133,9 @@ def test_running_configuration_read_back_is_the_same_to_the_byte(platform: str, 
     again = _device(platform)
     again.replace(shown.splitlines())
     assert again.running_config() == shown
-    assert again.forwarding() == device.forwarding()
     again.replace(device.kept())
     assert again.kept() == device.kept()
+    assert again.forwarding() == device.forwarding()
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

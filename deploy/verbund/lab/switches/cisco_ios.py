@@ -685,12 +685,9 @@ class CiscoIOS(Dialect):
         yield from _together(plain)
 
     @override
-    def body(self, device: Device, *, hidden: bool = False) -> list[str]:
-        lines = super().body(device, hidden=hidden)
-        if hidden:
-            # vlan.dat survives a reload without a save; the rest of the list of VLANs goes with the configuration.
-            lines += [line for node in self._server_vlans(device) for line in (node.header, *self._inner(node))]
-        return lines
+    def outside(self, device: Device) -> list[str]:
+        # vlan.dat is written at once and survives a reload without a save.
+        return [line for node in self._server_vlans(device) for line in (node.header, *self._inner(node))]
 
     def _server_vlans(self, device: Device) -> list[Node]:
         if device.root.get("vtp mode", "mode") in {"transparent", "off"}:

@@ -193,7 +193,7 @@ class Device:
 
     def kept(self) -> list[str]:
         """The running configuration with what the switch never shows."""
-        return self.dialect.body(self, hidden=True)
+        return [*self.dialect.body(self, hidden=True), *self.dialect.outside(self)]
 
     def replace(self, lines: Iterable[str]) -> None:
         """Put another configuration in the place of the running one, as a rollback does.
@@ -207,14 +207,14 @@ class Device:
 
     def save(self) -> None:
         """Keep the running configuration over the next start."""
-        self.startup = self.kept()
+        self.startup = self.dialect.body(self, hidden=True)
         self.startup_shown = self.dialect.running(self, self.dialect.body(self))
         self.saves += 1
 
     @property
     def unsaved(self) -> bool:
         """Whether the next start would bring another configuration."""
-        return self.startup != self.kept()
+        return self.startup != self.dialect.body(self, hidden=True)
 
     def changed(self, line: str, by: str = "console") -> None:
         """Tell everybody that the configuration is another one now."""
@@ -297,7 +297,8 @@ class Device:
 
     def dialect_reload(self) -> None:
         """Forget the running configuration."""
-        self.root = self._built(self.startup or (), fresh=self.startup is None)
+        outside = self.dialect.outside(self)
+        self.root = self._built([*(self.startup or ()), *outside], fresh=self.startup is None)
 
     def _after_boot(self) -> None:
         address = self.address

@@ -340,6 +340,11 @@ class Dialect:
         """The running configuration without what stands around it."""
         return list(self._lines(device, device.root, 0, hidden=hidden))
 
+    def outside(self, device: Device) -> list[str]:
+        """Lines of state that is kept elsewhere than in the configuration, and at once."""
+        del device
+        return []
+
     def _lines(self, device: Device, node: Node, depth: int, *, hidden: bool) -> Iterator[str]:
         lead = self.indent * depth
         separator = self.separator if depth == 0 else ""
