@@ -282,9 +282,9 @@ class Sequenced(Rule):
         entries = node.values.setdefault(self.key, {})
         text = f"{arguments['action']} {' '.join(arguments['what'].split())}"
         number = arguments.get("number")
+        if any(known == text for at, known in entries.items() if number is None or at != int(number)):
+            return  # the same line twice is one line
         if number is None:
-            if text in entries.values():
-                return
             number = max(entries) + self.step if entries else self.first
         entries[int(number)] = text
 
