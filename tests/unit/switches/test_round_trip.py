@@ -125,7 +125,7 @@ def _device(platform: str, startup: str = "") -> Device:
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_running_configuration_read_back_is_the_same_to_the_byte(platform: str, data: st.DataObject) -> None:
     device = _typed(platform, data.draw(typed_lines(platform)))
@@ -139,7 +139,7 @@ def test_running_configuration_read_back_is_the_same_to_the_byte(platform: str, 
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_the_running_configuration_typed_over_itself_changes_nothing(platform: str, data: st.DataObject) -> None:
     device = _typed(platform, data.draw(typed_lines(platform)))
