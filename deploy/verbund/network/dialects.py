@@ -138,7 +138,7 @@ class Dialect(ABC):
             if not managed.match(top):
                 foreign[top] = None
                 continue
-            for where, written in self.expand(path, line):
+            for where, written in self._expanded(path, line):
                 canonical = written
                 top = where[0] if where else canonical
                 if ports is not None and physical.fullmatch(top) and top not in ports:
@@ -162,6 +162,16 @@ class Dialect(ABC):
         tree.foreign = list(foreign)
         self.complete(tree)
         return tree
+
+    def _expanded(self, path: Path, line: str) -> list[Leaf]:
+        try:
+            return list(self.expand(path, line))
+        except ValueError as error:
+            shown = " > ".join((*path, mask(line)))
+            raise VerbundError(
+                f"the line '{shown}' of the configuration cannot be understood: {error}",
+                "look at it on the switch; what was captured may be incomplete",
+            ) from None
 
     def leaves(self, path: Path, line: str) -> Iterator[Leaf]:
         """One line of a device as lines of the normal form, without the numbers of numbered lists."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, summarize_address_range
 from typing import TYPE_CHECKING
@@ -180,11 +181,11 @@ def _ios_port(port: _Port, no: bool, bare: str) -> None:
     if bare == "shutdown":
         port.up = no
     elif match := re.match(r"switchport access vlan(?: ([0-9]+))?", bare):
-        port.access = 1 if no else int(match[1])
+        port.access = 1 if no else int(match[1] or 1)
     elif match := re.match(r"switchport voice vlan(?: ([0-9]+))?", bare):
-        port.voice = None if no else int(match[1])
+        port.voice = None if no else int(match[1] or 1)
     elif match := re.match(r"switchport (?:trunk|hybrid) native vlan(?: ([0-9]+))?", bare):
-        port.native = 1 if no else int(match[1])
+        port.native = 1 if no else int(match[1] or 1)
     elif match := re.match(r"switchport mode(?: (\w+))?", bare):
         mode = "access" if no else match[1]
         port.mode = "trunk" if mode in {"trunk", "hybrid"} else "access"
@@ -253,12 +254,12 @@ def _cx(state: State, path: Path, line: str) -> None:
     if bare == "shutdown":
         port.up = no
     elif match := re.match(r"vlan access(?: ([0-9]+))?", bare):
-        port.mode, port.access, port.tagged, port.native = "access", 1 if no else int(match[1]), frozenset(), 1
+        port.mode, port.access, port.tagged, port.native = "access", 1 if no else int(match[1] or 1), frozenset(), 1
         port.unlisted = False
     elif match := re.match(r"vlan trunk native(?: ([0-9]+))?", bare):
         if port.mode != "trunk":  # without a list first, a trunk carries all VLANs on some versions
             port.mode, port.tagged, port.unlisted = "trunk", EVERY, True
-        port.native = 1 if no else int(match[1])
+        port.native = 1 if no else int(match[1] or 1)
     elif match := re.match(r"vlan trunk allowed(?: ([0-9,-]+|all))?", bare):
         numbers = _vlans(match[1] or "all")
         if no:
@@ -383,14 +384,14 @@ def _comware(state: State, path: Path, line: str) -> None:
         port.mode, port.access, port.native, port.voice = mode, 1, 1, None
         port.tagged = frozenset({1}) if mode == "trunk" else frozenset()
     elif match := re.match(r"port access vlan(?: ([0-9]+))?", bare):
-        port.access = 1 if no else int(match[1])
+        port.access = 1 if no else int(match[1] or 1)
     elif match := re.match(r"port trunk permit vlan (.+)", bare):
         numbers = _vlans(match[1])
         port.tagged = port.tagged - numbers if no else port.tagged | numbers
     elif (match := re.match(r"port trunk pvid(?: vlan ([0-9]+))?", bare)) or (
         match := re.match(r"port hybrid pvid(?: vlan ([0-9]+))?", bare)
     ):
-        port.native = 1 if no else int(match[1])
+        port.native = 1 if no else int(match[1] or 1)
     elif match := re.match(r"port hybrid vlan (.+?)(?: (tagged|untagged))?$", bare):
         numbers = _vlans(match[1])
         port.tagged = port.tagged - numbers if no else port.tagged | numbers
@@ -428,10 +429,9 @@ def read(platform: PlatformName, text: str) -> State:
 
 
 def _feed(reader: Callable[[State, Path, str], None], state: State, path: Path, line: str) -> None:
-    if line:
-        reader(state, path, line)
-    else:
-        reader(state, path[:-1], path[-1])
+    # A line that is no sense (a mask that is none) changes nothing that could be relied on.
+    with suppress(ValueError):
+        reader(state, *((path, line) if line else (path[:-1], path[-1])))
 
 
 def lint(
@@ -524,7 +524,7 @@ class _Checker:
             match = re.fullmatch(r"interface (?![Vv]lan)(\S+ ?[0-9][0-9/]*)", text)
             if match and _name(match[1]) not in state.ports:
                 state.port(match[1]).tagged = EVERY
-        self.reader(state, path, text)
+        _feed(self.reader, state, path, text)
 
     @staticmethod
     def _shown(path: Path, text: str) -> str:

@@ -7,14 +7,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 import sample
 
+from verbund.errors import VerbundError
 from verbund.network import diff, linter, render, structured
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -245,3 +249,27 @@ def test_files_are_compared_as_files() -> None:
     text = diff.unified(one, other, "sw1")
     assert "-PVID=20\n" in text
     assert "+PVID=22\n" in text
+
+
+def test_a_line_that_is_no_sense_is_named() -> None:
+    text = render.render(sample.sample("cisco_ios"), ROOT).text
+    with pytest.raises(VerbundError, match="interface Vlan99 > switchport trunk allowed vlan 5-3"):
+        diff.plan("cisco_ios", text + "interface Vlan99\n switchport trunk allowed vlan 5-3\n", text)
+    odd = text + "ip access-list standard VERBUND-MGMT\n permit 10.0.0.0 0.255.0.255\n"
+    assert linter.read("cisco_ios", odd).allowed() == linter.read("cisco_ios", text).allowed()
+
+
+@pytest.mark.parametrize("platform", sample.CLI)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_broken_output_never_ends_in_a_traceback(platform: Any, data: Any) -> None:
+    """A capture that is cut, repeated or disturbed gives a plan or a plain error."""
+    lines = render.render(sample.sample(platform), ROOT).text.splitlines()
+    first = data.draw(st.integers(0, len(lines)))
+    last = data.draw(st.integers(first, len(lines)))
+    noise = data.draw(st.text(alphabet=st.characters(codec="utf-8"), max_size=40))
+    text = "\n".join([*lines[first:last], noise, *lines[:first]])
+    wanted = "\n".join(lines) + "\n"
+    with suppress(VerbundError):
+        plan = diff.plan(platform, text, wanted)
+        linter.lint(plan, text, sample.sample(platform).management)
