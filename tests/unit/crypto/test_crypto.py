@@ -100,47 +100,66 @@ def test_an_unknown_edition_names_those_there_are():
 # -- settings for programs ---------------------------------------------------------------------------------------------
 
 
-def templated(directory, role, profile, openssh):
-    """What the template of a role makes of the data, by plain Ansible."""
-    template = {"sshd": "sshd.conf.j2", "ssh_client": "ssh.conf.j2"}[role]
-    made = directory / "made"
-    text = (ROLES / role / "tasks" / "main.yml").read_text(encoding="utf-8")
-    controls = ["", *sorted(set(re.findall(r"'control': '(VB-[A-Z]+-\d+)'", text)))]
-    path = ROLES / role / "templates" / template
-    content = "".join(
-        f"{{{{ lookup('ansible.builtin.template', '{path}', template_vars={{'control': '{control}'}}) }}}}"
-        for control in controls
-    )
-    play = {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        "vars": {"ansible_python_interpreter": sys.executable},
-        "vars_files": [str(ROLES / role / kind / "main.yml") for kind in ("defaults", "vars")],
-        "tasks": [{"ansible.builtin.copy": {"content": content, "dest": str(made), "mode": "0600"}}],
-    }
-    (directory / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
+ROLE_TEMPLATES = {"sshd": ("sshd.conf.j2", "sshd"), "ssh_client": ("ssh.conf.j2", "ssh")}
+ROLE_CASES = [("bsi-strict", "10.0"), ("interop", "9.2")]
+
+
+@pytest.fixture(scope="module")
+def templated(tmp_path_factory):
+    """What the templates of the roles make of the data, by plain Ansible in one run."""
+    directory = tmp_path_factory.mktemp("templated")
+    plays = []
+    for role, (template, _) in ROLE_TEMPLATES.items():
+        files = [path for path in (ROLES / role).glob("*/main.yml") if path.parent.name in {"tasks", "vars"}]
+        text = "".join(path.read_text(encoding="utf-8") for path in files)
+        path = ROLES / role / "templates" / template
+        content = "".join(
+            f"{{{{ lookup('ansible.builtin.template', '{path}', template_vars={{'control': '{control}'}}) }}}}"
+            for control in ["", *sorted(set(re.findall(r"'control': '(VB-[A-Z]+-\d+)'", text)))]
+        )
+        plays += [
+            {
+                "hosts": "localhost",
+                "connection": "local",
+                "gather_facts": False,
+                "vars_files": [str(ROLES / role / kind / "main.yml") for kind in ("defaults", "vars")],
+                "tasks": [
+                    {
+                        "ansible.builtin.copy": {
+                            "content": content,
+                            "dest": str(directory / f"{role}-{profile}-{openssh}"),
+                            "mode": "0600",
+                        },
+                        "vars": {
+                            "ansible_python_interpreter": sys.executable,
+                            "role_path": str(ROLES / role),
+                            f"{role}_crypto_profile": profile,
+                            f"{role}_openssh": openssh,
+                        },
+                    }
+                    for profile, openssh in ROLE_CASES
+                ],
+            }
+        ]
+    (directory / "play.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
     (directory / "empty.cfg").touch()
-    given = {"role_path": str(ROLES / role), f"{role}_crypto_profile": profile, f"{role}_openssh": openssh}
-    program = str(Path(sys.executable).with_name("ansible-playbook"))
     done = subprocess.run(
-        [program, "-i", "localhost,", "--extra-vars", json.dumps(given), str(directory / "play.yml")],
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", str(directory / "play.yml")],
         env={**os.environ, "ANSIBLE_CONFIG": str(directory / "empty.cfg")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return made.read_text(encoding="utf-8")
+    return directory
 
 
-@pytest.mark.parametrize(("role", "kind"), [("sshd", "sshd"), ("ssh_client", "ssh")])
-@pytest.mark.parametrize(("profile", "openssh"), [("bsi-strict", "10.0"), ("interop", "9.2")])
-def test_ssh_settings_are_those_of_the_roles(guideline, tmp_path, role, kind, profile, openssh):
-    wanted = [
-        line for line in render(kind, guideline, profile, openssh).splitlines() if line and not line.startswith("#")
-    ]
-    made = templated(tmp_path, role, profile, openssh).splitlines()
+@pytest.mark.parametrize("role", ROLE_TEMPLATES)
+@pytest.mark.parametrize(("profile", "openssh"), ROLE_CASES)
+def test_ssh_settings_are_those_of_the_roles(guideline, templated, role, profile, openssh):
+    text = render(ROLE_TEMPLATES[role][1], guideline, profile, openssh)
+    wanted = [line for line in text.splitlines() if line and not line.startswith("#")]
+    made = (templated / f"{role}-{profile}-{openssh}").read_text(encoding="utf-8").splitlines()
     assert [line for line in wanted if line not in made] == []
     assert ("mlkem" in "".join(wanted)) == (profile == "interop" and openssh != "9.2")
 
