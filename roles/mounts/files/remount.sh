@@ -7,11 +7,12 @@ for pair in "$@"; do
     line="tmpfs /dev/shm tmpfs rw,${pair#*=} 0 0"
     [ "${pair%%=*}" = /dev/shm ] || continue
     ! grep -qxF "$line" /etc/fstab 2> /dev/null || continue
-    # Everything else in the file is somebody else's and stays.
+    # Everything else in the file is somebody else's and stays. systemd makes no unit of this line, it only remounts with
+    # its options at boot (systemd-remount-fs.service(8)), so there is nothing to read again.
     { [ ! -e /etc/fstab ] || cp -p /etc/fstab /etc/fstab.verbund; } &&
         { awk '/^[[:space:]]*#/ || $2 != "/dev/shm"' /etc/fstab 2> /dev/null
           printf '%s\n' "$line"; } > /etc/fstab.verbund &&
-        mv -f /etc/fstab.verbund /etc/fstab && systemctl daemon-reload || exit 1
+        mv -f /etc/fstab.verbund /etc/fstab || exit 1
 done
 for pair in "$@"; do
     directory=${pair%%=*}
