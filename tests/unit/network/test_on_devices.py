@@ -20,6 +20,8 @@ from verbund.lab.switches.device import Device
 from verbund.lab.switches.forwarding import Uplink
 from verbund.network import diff
 
+pytestmark = pytest.mark.loopback
+
 SECRET = "Geheim-12345678"
 
 

@@ -194,6 +194,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import test_apply as t
+
+pytestmark = pytest.mark.loopback
 application, runs, seen = t._new(Path(sys.argv[1]), waves="1,rest", hosts={"srv1", "pc1"})
 print("started", flush=True)
 sys.exit(int(application.run()))

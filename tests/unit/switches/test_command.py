@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import paramiko
+import pytest
 
 from verbund.lab.switches.__main__ import main
 
-if TYPE_CHECKING:
-    import pytest
+pytestmark = pytest.mark.loopback
 
 
 def test_a_configuration_the_switch_refuses_is_one_clear_sentence(

@@ -10,6 +10,8 @@ from verbund.lab.switches.device import Device
 from verbund.lab.switches.ranges import ALL_VLANS
 from verbund.lab.switches.registry import PLATFORMS
 
+pytestmark = pytest.mark.loopback
+
 
 def switch(platform: str, startup: str = "", **more: object) -> Device:
     return Device(platform, "sw1", ports=8, startup=startup, clock=HandClock(), **more)  # type: ignore[arg-type]

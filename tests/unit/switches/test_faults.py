@@ -19,6 +19,8 @@ from verbund.lab.switches.faults import Faults
 from verbund.lab.switches.registry import PLATFORMS
 from verbund.lab.switches.session import Session
 
+pytestmark = pytest.mark.loopback
+
 VLANS = [f"vlan {number}" for number in range(10, 16)]
 
 

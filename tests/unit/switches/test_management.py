@@ -13,6 +13,8 @@ from verbund.lab.switches.device import Device
 from verbund.lab.switches.forwarding import Uplink
 from verbund.lab.switches.registry import PLATFORMS
 
+pytestmark = pytest.mark.loopback
+
 START = {
     "cisco_ios": """
 vtp mode transparent

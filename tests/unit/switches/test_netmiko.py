@@ -10,6 +10,8 @@ from ntc_templates.parse import parse_output
 from verbund.lab.switches.device import Neighbour
 from verbund.lab.switches.registry import PLATFORMS
 
+pytestmark = pytest.mark.loopback
+
 ERRORS = r"(% ?(Invalid|Ambiguous|Incomplete|Unrecognized|Wrong|Command incomplete)|Invalid input|Module not present)"
 RUN = {"hpe_comware": "display current-configuration"}
 # netmiko looks for the plain configuration prompt, so the last line of a set leads back to it where it must.

@@ -16,6 +16,8 @@ from verbund.lab.switches.grammar import Argument, Misunderstood
 from verbund.lab.switches.registry import PLATFORMS, dialect
 from verbund.lab.switches.state import Refused, Section
 
+pytestmark = pytest.mark.loopback
+
 PORTS = 4
 
 
