@@ -18,6 +18,7 @@ from verbund.errors import ExitCode, UsageError
 from verbund.rollout import Application, Check, Event, Options, Runs, RunStatus, rerun, settle
 from verbund.rollout.record import Failure, Outcome
 
+pytestmark = pytest.mark.loopback
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ("srv1", "pc1", "pc2", "gw1")
 
@@ -194,8 +195,6 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import test_apply as t
-
-pytestmark = pytest.mark.loopback
 application, runs, seen = t._new(Path(sys.argv[1]), waves="1,rest", hosts={"srv1", "pc1"})
 print("started", flush=True)
 sys.exit(int(application.run()))
