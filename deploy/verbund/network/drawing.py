@@ -1,0 +1,478 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The plan of a site as a drawing: internet and tunnels, gateways, switches, rooms, from left to right.
+
+Only geometry is decided here, the template draws it. Every text stands in a box that was made for it or on a line of its
+own, so no two texts meet; what a colour says, a text or a pattern says too, since such plans are printed in grey.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from verbund.network import layout
+from verbund.network.topology import distances
+from verbund.text import one_line
+
+if TYPE_CHECKING:
+    from verbund.network.reachability import Model
+    from verbund.network.topology import Link, Port, Site, Switch
+
+Language = Literal["de", "en"]
+Look = Literal["gateway", "switch", "room", "outside", "administrative", "pedagogical", "shared", "free"]
+
+_NAME = 40
+_TITLE = 34
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One line of text, its left end (or right end with ``end``) on the base line."""
+
+    x: float
+    y: float
+    text: str
+    size: float = 12
+    bold: bool = False
+    end: bool = False
+    light: bool = False
+
+    @property
+    def width(self) -> float:
+        """Its width, rather more than less."""
+        return width(self.text, self.size, bold=self.bold)
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """A box."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as SVG writes its path; bundled cables are thick, tunnels dashed."""
+
+    path: str
+    thick: bool = False
+    dashed: bool = False
+
+
+@dataclass(slots=True)
+class Drawing:
+    """What the template draws, in this order: lines, boxes, texts."""
+
+    title: str
+    about: str
+    width: float = 0
+    height: float = 0
+    lines: list[Line] = field(default_factory=list)
+    rects: list[Rect] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Box:
+    """A box before it has a place: lines of text, and chips behind the first line."""
+
+    look: Look
+    layer: int
+    texts: list[tuple[str, float, bool]]
+    chips: list[tuple[str, Look]] = field(default_factory=list)
+    entering: int = 0
+
+    @property
+    def height(self) -> float:
+        return max(12 + sum(size * 1.3 for _, size, _ in self.texts), 8 + 17 * self.entering)
+
+    @property
+    def text_width(self) -> float:
+        return max(width(text, size, bold=bold) for text, size, bold in self.texts)
+
+    @property
+    def chips_width(self) -> float:
+        return sum(_chip_width(text) + 6 for text, _ in self.chips)
+
+
+@dataclass(frozen=True, slots=True)
+class _Join:
+    """A line between two boxes, with what stands at its right end."""
+
+    one: int
+    other: int
+    label: str
+    thick: bool = False
+    dashed: bool = False
+
+
+# Advance widths of DejaVu Sans in thousandths of its size, by class and rounded up (Verdana's are the same within 2 %).
+_WIDTHS = {
+    **dict.fromkeys("iljI|'.,:; ", 340),
+    **dict.fromkeys("ft()[]-/r!\u2013", 500),
+    **dict.fromkeys("mwMW%@\u2192\u2194", 1000),
+    **dict.fromkeys("abcdeghknopqsuvxyzäöüß0123456789", 640),
+}
+
+
+def width(text: str, size: float, *, bold: bool = False) -> float:
+    """The width of a text in pixels, rather more than less.
+
+    Args:
+        text: one line.
+        size: of the letters.
+        bold: bold letters are wider by an eighth.
+    """
+    units = sum(_WIDTHS.get(letter, 800) for letter in text)
+    return units / 1000 * size * (1.13 if bold else 1)
+
+
+def numbers(values: Iterable[int]) -> str:
+    """Numbers as people write them: ``1-5, 8``."""
+    runs: list[list[int]] = []
+    for value in sorted(set(values)):
+        if runs and value == runs[-1][1] + 1:
+            runs[-1][1] = value
+        else:
+            runs.append([value, value])
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
+
+
+_MARGIN, _GAP, _THIN, _CURVE, _CHIP = 24.0, 7.0, 16.0, 70.0, 11.0
+
+
+def plan(model: Model, site: Site, lang: Language = "de") -> Drawing:
+    """Draw a site.
+
+    Args:
+        model: of the whole intent.
+        site: one of its sites.
+        lang: language of the fixed words.
+    """
+    compiled = model.intent.sites[site.tenant, site.name]
+    german = lang == "de"
+    boxes, joins = _Sketch(model, site, german=german).sketch()
+    for join in joins:
+        boxes[join.other].entering += 1
+    drawing = Drawing(
+        title=f"{'Netzplan' if german else 'Network plan'}: {one_line(compiled.record.name, 80)} ({site.key})",
+        about=_about(site, german=german),
+    )
+    widths, starts, labels = _columns(boxes, joins)
+    placed = layout.place(
+        [box.layer for box in boxes],
+        [box.height for box in boxes],
+        [(join.one, join.other) for join in joins],
+        gap=_GAP,
+        thin=_THIN,
+    )
+    top = _MARGIN + 56
+    drawing.texts.append(Text(_MARGIN, _MARGIN + 16, drawing.title, 18, bold=True))
+    drawing.texts.append(Text(_MARGIN, _MARGIN + 36, drawing.about, 12, light=True))
+    tops = [top + centre - box.height / 2 for box, centre in zip(boxes, placed.centres, strict=True)]
+    _draw_joins(drawing, boxes, joins, tops, [[top + at for at in way] for way in placed.ways], widths, starts, labels)
+    names = {layer: max((box.text_width for box in boxes if box.layer == layer and box.chips), default=0.0)
+             for layer in range(len(widths))}  # fmt: skip
+    for box, y in zip(boxes, tops, strict=True):
+        _draw_box(drawing, box, starts[box.layer], y, widths[box.layer], names[box.layer])
+    right = starts[-1] + widths[-1] if widths else _MARGIN
+    bottom = _legend(drawing, model, site, top + placed.height + 36, german=german)
+    farthest = max(text.x + text.width for text in drawing.texts if not text.end)
+    drawing.width = max(right, farthest) + _MARGIN
+    drawing.height = bottom + _MARGIN
+    return drawing
+
+
+def _about(site: Site, *, german: bool) -> str:
+    rooms = {port.room for switch in site.switches for port in switch.ports if port.room}
+    ports = sum(len(switch.ports) for switch in site.switches)
+    counted = (len(site.gateways), len(site.switches), ports, len(rooms), len(site.links))
+    words = (
+        "{} Gateways · {} Switches mit {} Ports · {} Räume mit Anschlüssen · {} Kabel zwischen Geräten"
+        if german
+        else "{} gateways · {} switches with {} ports · {} rooms with sockets · {} cables between devices"
+    )
+    return words.format(*counted)
+
+
+class _Sketch:
+    """Boxes and joins of a site, before anything has a place."""
+
+    def __init__(self, model: Model, site: Site, *, german: bool) -> None:
+        self.model, self.site, self.german = model, site, german
+        self.compiled = model.intent.sites[site.tenant, site.name]
+        self.boxes: list[_Box] = []
+        self.joins: list[_Join] = []
+        self.at: dict[str, int] = {}
+        self.address = {host.name: host.address for host in self.compiled.hosts}
+        self.address |= {device.name: device.address for device in self.compiled.devices}
+
+    def sketch(self) -> tuple[list[_Box], list[_Join]]:
+        """All of it."""
+        for gateway in self.site.gateways:
+            name = f"{self.site.short}-{gateway}"
+            self._add(gateway, _Box("gateway", 1, [(name, 13, True), *self._lines("Gateway", self.address.get(name))]))
+        self._outside()
+        layers = self._switch_layers()
+        for switch in self.site.switches:
+            self._add(switch.name, self._switch(switch, layers[switch.name]))
+        for link in self.site.links:
+            self._link(link, layers)
+        last = max(layers.values(), default=1) + 1
+        self._leaves(last)
+        return self.boxes, self.joins
+
+    def _add(self, key: str, box: _Box) -> int:
+        self.at[key] = len(self.boxes)
+        self.boxes.append(box)
+        return self.at[key]
+
+    def _lines(self, *texts: str | None) -> list[tuple[str, float, bool]]:
+        return [(one_line(text, _NAME), 11, False) for text in texts if text]
+
+    def _outside(self) -> None:
+        internet = self._add("*internet", _Box("outside", 0, [("Internet", 13, True)]))
+        self.joins += [_Join(internet, self.at[gateway], "") for gateway in self.site.gateways]
+        for tunnel in self.model.network.tunnels:
+            ends = [end.at for end in tunnel.ends]
+            if self.site.key not in ends:
+                continue
+            other = ends[0] if ends[1] == self.site.key else ends[1]
+            if other == "provider":
+                name = one_line(self.model.intent.provider.name, _NAME)
+                about = "Rechenzentrum" if self.german else "data centre"
+            else:
+                name = other
+                about = "andere Kommune" if self.german else "another town"
+            box = self._add(f"*{tunnel.id}", _Box("outside", 0, [(name, 13, True), *self._lines(about)]))
+            self.joins.append(_Join(box, self.at[self.site.gateways[0]], "WireGuard", dashed=True))
+
+    def _switch_layers(self) -> dict[str, int]:
+        """Gateways are in layer 1; a switch is one further than all nearer ones that it has a cable to."""
+        edges = [(link.one.node, link.other.node) for link in self.site.links]
+        far = distances(edges, self.site.gateways)
+        names = [switch.name for switch in self.site.switches]
+        rank = {name: (far.get(name, len(names) + 1), place) for place, name in enumerate(names)}
+        layers = dict.fromkeys(self.site.gateways, 1)
+        for name in sorted(names, key=lambda item: rank[item]):
+            near = [a if b == name else b for a, b in edges if name in (a, b) and a != b]
+            layers[name] = max((layers[other] for other in near if other in layers), default=1) + 1
+        return layers
+
+    def _switch(self, switch: Switch, layer: int) -> _Box:
+        used = sum(port.mode != "parked" for port in switch.ports)
+        place = " · ".join(part for part in (
+            f"{'Schrank' if self.german else 'cabinet'} {switch.cabinet}" if switch.cabinet else "",
+            f"{'Raum' if self.german else 'room'} {switch.room}" if switch.room else "",
+        ) if part)  # fmt: skip
+        state = {"off": "ohne 802.1X" if self.german else "no 802.1X"}.get(switch.dot1x, f"802.1X {switch.dot1x}")
+        lines = self._lines(
+            switch.title,
+            f"{self.address.get(switch.host, '')} · {state}".strip(" ·"),
+            f"{used} {'von' if self.german else 'of'} {len(switch.ports)} Ports" + (f" · {place}" if place else ""),
+            None if switch.hops is not None else ("kein Kabel zum Gateway" if self.german else "no cable to a gateway"),
+        )
+        return _Box("switch", layer, [(switch.host, 13, True), *lines])
+
+    def _link(self, link: Link, layers: dict[str, int]) -> None:
+        one, other = link.ends
+        if layers[one.node] > layers[other.node]:
+            one, other = other, one
+        if layers[one.node] == layers[other.node]:
+            # Only between gateways: each stands in the first layer, and the plan says it in the list of cables.
+            return
+        label = f"{numbers(one.ports)} \u2192 {numbers(other.ports)}" if one.ports else numbers(other.ports)
+        thick = max(len(one.ports), len(other.ports)) > 1
+        self.joins.append(_Join(self.at[one.node], self.at[other.node], label, thick=thick))
+
+    def _leaves(self, layer: int) -> None:
+        titles = {room.name: room.title or "" for room in self.compiled.record.rooms}
+        rooms: dict[str, dict[str, list[Port]]] = {}
+        for switch in self.site.switches:
+            for port in switch.ports:
+                if port.room is not None:
+                    rooms.setdefault(port.room, {}).setdefault(switch.name, []).append(port)
+                elif port.link is None and port.occupants:
+                    name = one_line(port.occupants[0].name, _NAME)
+                    box = _Box("room", layer, [(name, 12, True)], self._chips([port]))
+                    self.joins.append(_Join(self.at[switch.name], len(self.boxes), str(port.number)))
+                    self.boxes.append(box)
+        for name, switches in rooms.items():
+            title = one_line(f"{name} {titles.get(name, '')}", _TITLE)
+            every = [port for ports in switches.values() for port in ports]
+            self.joins += [
+                _Join(self.at[switch], len(self.boxes), numbers(port.number for port in ports))
+                for switch, ports in switches.items()
+            ]
+            self.boxes.append(_Box("room", layer, [(title, 12, True)], self._chips(every)))
+
+    def _chips(self, ports: Sequence[Port]) -> list[tuple[str, Look]]:
+        """What VLANs the ports are for: ``20+80 ×3`` are three ports with a PC behind a telephone."""
+        count: Counter[tuple[int, ...]] = Counter()
+        for port in ports:
+            if port.mode == "parked" or port.vlan is None:
+                count[()] += 1
+            else:
+                voice = (port.voice,) if port.voice is not None else ()
+                count[(port.vlan, *voice, *sorted(port.tagged))] += 1
+        chips: list[tuple[str, Look]] = []
+        for vlans, amount in sorted(count.items(), key=lambda item: (not item[0], item[0])):
+            if not vlans:
+                chips.append((f"{'frei' if self.german else 'free'} \u00d7{amount}", "free"))
+            else:
+                chips.append((f"{'+'.join(map(str, vlans))} \u00d7{amount}", _realm(self.site, vlans)))
+        return chips
+
+
+def _realm(site: Site, vlans: Iterable[int]) -> Look:
+    found = {zone.realm for vlan in vlans if (zone := site.zone_of(vlan))} - {"shared"}
+    if found == {"administrative"}:
+        return "administrative"
+    return "pedagogical" if found == {"pedagogical"} else "shared"
+
+
+def _chip_width(text: str) -> float:
+    return width(text, _CHIP) + 12
+
+
+def _columns(boxes: Sequence[_Box], joins: Sequence[_Join]) -> tuple[list[float], list[float], list[float]]:
+    """Per layer the width of its boxes, where they begin, and the room for texts on lines before them."""
+    count = max((box.layer for box in boxes), default=0) + 1
+    widths, starts, labels = [], [], []
+    x = _MARGIN
+    for layer in range(count):
+        here = [box for box in boxes if box.layer == layer]
+        plain = max((box.text_width for box in here), default=0.0)
+        chipped = max((box.text_width for box in here if box.chips), default=0.0)
+        chips = max((box.chips_width for box in here), default=0.0)
+        found = [width(join.label, 10.5) for join in joins if boxes[join.other].layer == layer]
+        labels.append(max(found, default=0.0) + 12 if found else 0.0)
+        if layer:
+            x += _CURVE + labels[-1]
+        starts.append(x)
+        widths.append(max(plain, chipped + chips + 6 if chips else 0.0) + 20)
+        x += widths[-1]
+    return widths, starts, labels
+
+
+def _draw_joins(
+    drawing: Drawing,
+    boxes: Sequence[_Box],
+    joins: Sequence[_Join],
+    tops: Sequence[float],
+    ways: Sequence[Sequence[float]],
+    widths: Sequence[float],
+    starts: Sequence[float],
+    labels: Sequence[float],
+) -> None:
+    first = [way[0] if way else tops[join.other] + boxes[join.other].height / 2
+             for join, way in zip(joins, ways, strict=True)]  # fmt: skip
+    final = [way[-1] if way else tops[join.one] + boxes[join.one].height / 2
+             for join, way in zip(joins, ways, strict=True)]  # fmt: skip
+    leaving: dict[int, list[int]] = {}
+    entering: dict[int, list[int]] = {}
+    for index, join in enumerate(joins):
+        leaving.setdefault(join.one, []).append(index)
+        entering.setdefault(join.other, []).append(index)
+    out: dict[int, float] = {}
+    into: dict[int, float] = {}
+    for group, aims, slots in ((leaving, first, out), (entering, final, into)):
+        for box, indexes in group.items():
+            step = boxes[box].height / (len(indexes) + 1)
+            for place, index in enumerate(sorted(indexes, key=lambda i: aims[i]), 1):
+                slots[index] = tops[box] + step * place
+    for index, (join, way) in enumerate(zip(joins, ways, strict=True)):
+        begin, end = boxes[join.one].layer, boxes[join.other].layer
+        x, y = starts[begin] + widths[begin], out[index]
+        path = f"M{x:.1f} {y:.1f}"
+        for layer, level in zip(range(begin + 1, end + 1), [*way, into[index]], strict=True):
+            turn, arrive = starts[layer - 1] + widths[layer - 1], starts[layer] - labels[layer]
+            middle = (turn + arrive) / 2
+            path += f"H{turn:.1f}C{middle:.1f} {y:.1f} {middle:.1f} {level:.1f} {arrive:.1f} {level:.1f}"
+            y = level
+        path += f"H{starts[end]:.1f}"
+        drawing.lines.append(Line(path, join.thick, join.dashed))
+        if join.label:
+            drawing.texts.append(Text(starts[end] - labels[end] + 6, y - 3, join.label, 10.5))
+
+
+def _draw_box(drawing: Drawing, box: _Box, x: float, y: float, wide: float, name: float) -> None:
+    drawing.rects.append(Rect(x, y, wide, box.height, box.look))
+    base = y + (box.height - sum(size * 1.3 for _, size, _ in box.texts)) / 2
+    for text, size, bold in box.texts:
+        base += size * 1.3
+        drawing.texts.append(Text(x + 10, base - size * 0.32, text, size, bold=bold))
+    # Chips stand below each other in all boxes of the column.
+    chip = x + 16 + name
+    for text, look in box.chips:
+        _chip(drawing, chip, y + box.height / 2, text, look)
+        chip += _chip_width(text) + 6
+
+
+def _chip(drawing: Drawing, x: float, middle: float, text: str, look: Look) -> None:
+    drawing.rects.append(Rect(x, middle - 8, _chip_width(text), 16, look))
+    drawing.texts.append(Text(x + 6, middle + 4, text, _CHIP))
+
+
+def _legend(drawing: Drawing, model: Model, site: Site, y: float, *, german: bool) -> float:
+    """What VLANs, chips and lines mean; returns where it ends."""
+    standard = model.intent.standard
+    x = _MARGIN
+    drawing.texts.append(Text(x, y, "Zeichen" if german else "Legend", 13, bold=True))
+    rows: list[tuple[str, Look, str]] = [
+        ("20 \u00d73", "administrative",
+         "drei Ports in VLAN 20, Verwaltung (dicker Rand)" if german
+         else "three ports in VLAN 20, administration (thick border)"),
+        ("32 \u00d73", "pedagogical",
+         "drei Ports in VLAN 32, Pädagogik (gestrichelter Rand)" if german
+         else "three ports in VLAN 32, pedagogy (dashed border)"),
+        ("20+80 \u00d73", "shared",
+         "ohne Rand: gemeinsame Zonen oder mehrere VLANs auf einem Port (ohne Tag + mit Tag)" if german
+         else "no border: shared zones, or several VLANs on one port (untagged + tagged)"),
+        ("frei \u00d73" if german else "free \u00d73", "free",
+         "drei geschaltete Dosen ohne Gerät: Port aus, Park-VLAN" if german
+         else "three sockets without a device: port shut, parking VLAN"),
+    ]  # fmt: skip
+    y += 22
+    for chip, look, text in rows:
+        _chip(drawing, x, y - 4, chip, look)
+        drawing.texts.append(Text(x + 92, y, text, 11))
+        y += 22
+    words = (
+        (False, False, "Kabel: Port links \u2192 Port rechts" if german else "cable: port at the left \u2192 right"),
+        (True, False, "gebündelte Kabel (LACP)" if german else "bundled cables (LACP)"),
+        (False, True, "verschlüsselter Tunnel (WireGuard)" if german else "encrypted tunnel (WireGuard)"),
+    )
+    for thick, dashed, text in words:
+        drawing.lines.append(Line(f"M{x:.1f} {y - 4:.1f}H{x + 76:.1f}", thick, dashed))
+        drawing.texts.append(Text(x + 92, y, text, 11))
+        y += 22
+    y += 14
+    drawing.texts.append(Text(x, y, "Zonen" if german else "Zones", 13, bold=True))
+    y += 6
+    realms = {"administrative": "Verwaltung", "pedagogical": "Pädagogik", "shared": "gemeinsam"}
+    table = [
+        (f"VLAN {zone.vlan}", one_line(standard.zones[name].title, _TITLE), name,
+         realms[zone.realm] if german else zone.realm, str(zone.four), str(zone.six))
+        for name, zone in sorted(site.zones.items(), key=lambda item: item[1].vlan)
+    ]  # fmt: skip
+    parking = "Park-VLAN: unbenutzte Ports, ohne Netz" if german else "parking VLAN: unused ports, no subnet"
+    table.append((f"VLAN {site.parking}", parking, "", "", "", ""))
+    across = [max(width(row[column], 11) for row in table[:-1]) + 18 for column in range(6)]
+    for row in table:
+        y += 17
+        at = x
+        for text, room in zip(row, across, strict=True):
+            if text:
+                drawing.texts.append(Text(at, y, text, 11))
+            at += room
+    return y
+
+
+__all__ = ["Drawing", "Language", "Line", "Rect", "Text", "numbers", "plan", "width"]
