@@ -7,6 +7,7 @@ own, so no two texts meet; what a colour says, a text or a pattern says too, sin
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 Language = Literal["de", "en"]
 Look = Literal["gateway", "switch", "room", "outside", "administrative", "pedagogical", "shared", "free"]
 
-_NAME = 40
+_NAME = 32
 _TITLE = 34
+_WRAP = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def numbers(values: Iterable[int]) -> str:
     return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
 
 
-_MARGIN, _GAP, _THIN, _CURVE, _CHIP = 24.0, 7.0, 16.0, 70.0, 11.0
+_MARGIN, _GAP, _THIN, _CURVE, _CHIP = 24.0, 7.0, 16.0, 46.0, 11.0
 
 
 def plan(model: Model, site: Site, lang: Language = "de") -> Drawing:
@@ -192,13 +194,15 @@ def plan(model: Model, site: Site, lang: Language = "de") -> Drawing:
 def _about(site: Site, *, german: bool) -> str:
     rooms = {port.room for switch in site.switches for port in switch.ports if port.room}
     ports = sum(len(switch.ports) for switch in site.switches)
-    counted = (len(site.gateways), len(site.switches), ports, len(rooms), len(site.links))
-    words = (
-        "{} Gateways · {} Switches mit {} Ports · {} Räume mit Anschlüssen · {} Kabel zwischen Geräten"
-        if german
-        else "{} gateways · {} switches with {} ports · {} rooms with sockets · {} cables between devices"
-    )
-    return words.format(*counted)
+    counted = (
+        (len(site.gateways), ("Gateway", "Gateways") if german else ("gateway", "gateways")),
+        (len(site.switches), ("Switch", "Switches") if german else ("switch", "switches")),
+        (ports, ("Port", "Ports") if german else ("port", "ports")),
+        (len(rooms), ("Raum mit Dosen", "Räume mit Dosen") if german else ("room with sockets", "rooms with sockets")),
+        (len(site.links), ("Kabel zwischen Geräten",) * 2 if german else ("cable between devices",
+                                                                          "cables between devices")),
+    )  # fmt: skip
+    return " · ".join(f"{count} {words[count != 1]}" for count, words in counted)
 
 
 class _Sketch:
@@ -245,12 +249,13 @@ class _Sketch:
                 continue
             other = ends[0] if ends[1] == self.site.key else ends[1]
             if other == "provider":
-                name = one_line(self.model.intent.provider.name, _NAME)
+                name = one_line(self.model.intent.provider.name, 2 * _NAME)
                 about = "Rechenzentrum" if self.german else "data centre"
             else:
                 name = other
                 about = "andere Kommune" if self.german else "another town"
-            box = self._add(f"*{tunnel.id}", _Box("outside", 0, [(name, 13, True), *self._lines(about)]))
+            names = [(part, 13.0, True) for part in textwrap.wrap(name, _WRAP)]
+            box = self._add(f"*{tunnel.id}", _Box("outside", 0, [*names, *self._lines(about)]))
             self.joins.append(_Join(box, self.at[self.site.gateways[0]], "WireGuard", dashed=True))
 
     def _switch_layers(self) -> dict[str, int]:
@@ -427,18 +432,22 @@ def _legend(drawing: Drawing, model: Model, site: Site, y: float, *, german: boo
     drawing.texts.append(Text(x, y, "Zeichen" if german else "Legend", 13, bold=True))
     rows: list[tuple[str, Look, str]] = [
         ("20 \u00d73", "administrative",
-         "drei Ports in VLAN 20, Verwaltung (dicker Rand)" if german
-         else "three ports in VLAN 20, administration (thick border)"),
+         "drei Ports in VLAN 20; dicker Rand: nur Verwaltung" if german
+         else "three ports in VLAN 20; thick border: administration only"),
         ("32 \u00d73", "pedagogical",
-         "drei Ports in VLAN 32, Pädagogik (gestrichelter Rand)" if german
-         else "three ports in VLAN 32, pedagogy (dashed border)"),
-        ("20+80 \u00d73", "shared",
-         "ohne Rand: gemeinsame Zonen oder mehrere VLANs auf einem Port (ohne Tag + mit Tag)" if german
-         else "no border: shared zones, or several VLANs on one port (untagged + tagged)"),
+         "drei Ports in VLAN 32; gestrichelter Rand: nur Pädagogik" if german
+         else "three ports in VLAN 32; dashed border: pedagogy only"),
+        ("80 \u00d73", "shared",
+         "drei Ports in VLAN 80; grau ohne Rand: gemeinsame Zone" if german
+         else "three ports in VLAN 80; grey, no border: shared zone"),
+        ("20+80 \u00d73", "administrative",
+         "mehrere VLANs auf einem Port: erst ohne Tag, dann mit Tag" if german
+         else "several VLANs on one port: untagged first, then tagged"),
         ("frei \u00d73" if german else "free \u00d73", "free",
-         "drei geschaltete Dosen ohne Gerät: Port aus, Park-VLAN" if german
+         "drei Dosen ohne Gerät: Port aus, Park-VLAN" if german
          else "three sockets without a device: port shut, parking VLAN"),
     ]  # fmt: skip
+    top = y
     y += 22
     for chip, look, text in rows:
         _chip(drawing, x, y - 4, chip, look)
@@ -453,7 +462,9 @@ def _legend(drawing: Drawing, model: Model, site: Site, y: float, *, german: boo
         drawing.lines.append(Line(f"M{x:.1f} {y - 4:.1f}H{x + 76:.1f}", thick, dashed))
         drawing.texts.append(Text(x + 92, y, text, 11))
         y += 22
-    y += 14
+    lowest = y
+    # Beside the signs, not below: paper is wider than these lists.
+    y, x = top, x + 520
     drawing.texts.append(Text(x, y, "Zonen" if german else "Zones", 13, bold=True))
     y += 6
     realms = {"administrative": "Verwaltung", "pedagogical": "Pädagogik", "shared": "gemeinsam"}
@@ -472,7 +483,7 @@ def _legend(drawing: Drawing, model: Model, site: Site, y: float, *, german: boo
             if text:
                 drawing.texts.append(Text(at, y, text, 11))
             at += room
-    return y
+    return max(y, lowest)
 
 
 __all__ = ["Drawing", "Language", "Line", "Rect", "Text", "numbers", "plan", "width"]
