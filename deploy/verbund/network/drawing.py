@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Language = Literal["de", "en"]
 Look = Literal["gateway", "switch", "room", "outside", "administrative", "pedagogical", "shared", "free"]
 
+_MARGIN, _GAP, _THIN, _CURVE, _CHIP, _SLOT = 24.0, 7.0, 16.0, 46.0, 11.0, 17.0
 _NAME = 32
 _TITLE = 34
 _WRAP = 24
@@ -92,7 +93,7 @@ class _Box:
 
     @property
     def height(self) -> float:
-        return max(12 + sum(size * 1.3 for _, size, _ in self.texts), 8 + 17 * self.entering)
+        return max(12 + sum(size * 1.3 for _, size, _ in self.texts), 4 + _SLOT * self.entering)
 
     @property
     def text_width(self) -> float:
@@ -146,7 +147,6 @@ def numbers(values: Iterable[int]) -> str:
     return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
 
 
-_MARGIN, _GAP, _THIN, _CURVE, _CHIP = 24.0, 7.0, 16.0, 46.0, 11.0
 
 
 def plan(model: Model, site: Site, lang: Language = "de") -> Drawing:
@@ -390,8 +390,11 @@ def _draw_joins(
     for group, aims, slots in ((leaving, first, out), (entering, final, into)):
         for box, indexes in group.items():
             step = boxes[box].height / (len(indexes) + 1)
-            for place, index in enumerate(sorted(indexes, key=lambda i: aims[i]), 1):
-                slots[index] = tops[box] + step * place
+            if slots is into:
+                step = max(step, _SLOT)  # a text stands on each
+            middle = tops[box] + boxes[box].height / 2 - step * (len(indexes) - 1) / 2
+            for place, index in enumerate(sorted(indexes, key=lambda i: aims[i])):
+                slots[index] = middle + step * place
     for index, (join, way) in enumerate(zip(joins, ways, strict=True)):
         begin, end = boxes[join.one].layer, boxes[join.other].layer
         x, y = starts[begin] + widths[begin], out[index]

@@ -7,6 +7,7 @@ model cannot know, such as measured performance, is an empty field with the role
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ class PortRow:
 
     Args:
         patch: patch port, empty where the cable goes straight into the switch.
+        port: as printed on the front.
+        name: place in the switch as its configuration counts, such as ``1/0/7``; empty where that is the same.
         uses: zones in words.
         devices: what hangs there, or the other end of the cable.
     """
@@ -192,7 +195,8 @@ class _Names:
         self._fixed = {
             "gateway": "Gateway (das Gerät selbst)" if german else "gateway (the device itself)",
             "internet": "Internet",
-            "management": "Netz der Administration (Rechenzentrum)" if german else "administration (data centre)",
+            **{name: f"{'Rechenzentrum' if german else 'data centre'}: {name}" for name in model.intent.provider.networks},
+            "management": "Rechenzentrum: Administration" if german else "data centre: administration",
         }
         compiled = model.intent.sites[site.tenant, site.name]
         self.address = {host.name: host.address for host in compiled.hosts}
@@ -295,7 +299,7 @@ class _Rows:
             patch=port.patch or "",
             switch=switch.host,
             port=port.number,
-            name=port.name,
+            name=_place_in(port),
             socket=port.socket or "",
             room=self._rooms.get(port.room or "", port.room or ""),
             uses=self._uses(port),
@@ -309,12 +313,18 @@ class _Rows:
         tag = "mit Tag" if self._german else "tagged"
         if port.link is not None:
             bundle = f", LACP {port.channel}" if port.channel is not None else ""
-            return ("Verbindung zwischen Geräten" if self._german else "between devices") + bundle
+            return f"Trunk{bundle}"
         words = [f"{self._titles.get(port.vlan or 0, '')} ({port.vlan})".strip()]
         if port.voice is not None:
             words.append(f"{self._titles.get(port.voice, '')} ({port.voice}, {tag})")
         words += [f"{self._titles.get(vlan, '')} ({vlan}, {tag})" for vlan in sorted(port.tagged)]
         return ", ".join(words)
+
+
+def _place_in(port: Port) -> str:
+    found = re.search(r"[0-9][0-9/]*$", port.name)
+    place = found.group() if found else port.name
+    return "" if place == str(port.number) else place
 
 
 # -- who may talk to whom ----------------------------------------------------------------------------------------------
@@ -434,10 +444,10 @@ _SHEET: Final = (
     ),
     (
         "NET.1.1.A6",
-        "Vom Switch voneinander getrennte Geräte in: {isolated}. 802.1X: {enforce} Switches weisen ab, {monitor} "
-        "protokollieren nur, {off} ohne.",
-        "Devices kept apart by the switch in: {isolated}. 802.1X: {enforce} switches refuse, {monitor} only log, "
-        "{off} without.",
+        "Vom Switch voneinander getrennte Geräte in: {isolated}. Switches mit 802.1X: abweisend {enforce}, "
+        "nur protokollierend {monitor}; ohne: {off}.",
+        "Devices kept apart by the switch in: {isolated}. Switches with 802.1X: refusing {enforce}, "
+        "only logging {monitor}; without: {off}.",
         *_ISB,
         "Ist diese Einteilung der Endgeräte angemessen?",
         "Is this grouping of devices adequate?",
