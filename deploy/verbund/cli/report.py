@@ -76,7 +76,8 @@ def report(
     Both languages are written: index.html (German) and index.en.html (English), each one file that can be mailed.
     results.csv is for spreadsheets, junit.xml for CI servers. On request: oscal (component definition and assessment
     results), sarif, prometheus (for the textfile collector), papers (WiBA sheet and measures after Art. 32 GDPR of each
-    tenant; plan, patch sheets and communication matrix of each of its sites; HTML and PDF, German). Evidence that is too old by now is stale, whatever the run said.
+    tenant; plan, patch sheets and communication matrix of each of its sites; HTML and PDF, German). Evidence that is
+    too old by now is stale, whatever the run said.
     """
     from verbund.report import Format, write_exports, write_report
 

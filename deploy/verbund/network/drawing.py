@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The plan of a site as a drawing: internet and tunnels, gateways, switches, rooms, from left to right.
 
-Only geometry is decided here, the template draws it. Every text stands in a box that was made for it or on a line of its
-own, so no two texts meet; what a colour says, a text or a pattern says too, since such plans are printed in grey.
+Only geometry is decided here, the template draws it. Every text stands in a box that was made for it or on a line of
+its own, so no two texts meet; what a colour says, a text or a pattern says too, since such plans are printed in grey.
 """
 
 from __future__ import annotations
@@ -61,11 +61,12 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as SVG writes its path; bundled cables are thick, tunnels dashed."""
+    """A line as SVG writes its path, and the height of its end; bundled cables are thick, tunnels dashed."""
 
     path: str
     thick: bool = False
     dashed: bool = False
+    end: float = 0
 
 
 @dataclass(slots=True)
@@ -147,8 +148,6 @@ def numbers(values: Iterable[int]) -> str:
     return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
 
 
-
-
 def plan(model: Model, site: Site, lang: Language = "de") -> Drawing:
     """Draw a site.
 
@@ -166,7 +165,7 @@ def plan(model: Model, site: Site, lang: Language = "de") -> Drawing:
         title=f"{'Netzplan' if german else 'Network plan'}: {one_line(compiled.record.name, 80)} ({site.key})",
         about=_about(site, german=german),
     )
-    widths, starts, labels = _columns(boxes, joins)
+    columns = _columns(boxes, joins)
     placed = layout.place(
         [box.layer for box in boxes],
         [box.height for box in boxes],
@@ -178,12 +177,15 @@ def plan(model: Model, site: Site, lang: Language = "de") -> Drawing:
     drawing.texts.append(Text(_MARGIN, _MARGIN + 16, drawing.title, 18, bold=True))
     drawing.texts.append(Text(_MARGIN, _MARGIN + 36, drawing.about, 12, light=True))
     tops = [top + centre - box.height / 2 for box, centre in zip(boxes, placed.centres, strict=True)]
-    _draw_joins(drawing, boxes, joins, tops, [[top + at for at in way] for way in placed.ways], widths, starts, labels)
-    names = {layer: max((box.text_width for box in boxes if box.layer == layer and box.chips), default=0.0)
-             for layer in range(len(widths))}  # fmt: skip
+    ways = [[top + at for at in way] for way in placed.ways]
+    drawing.lines += _lines(boxes, joins, tops, ways, columns)
+    for join, line in zip(joins, drawing.lines, strict=True):
+        if join.label:
+            x = columns.starts[boxes[join.other].layer] - columns.labels[boxes[join.other].layer]
+            drawing.texts.append(Text(x + 6, line.end - 3, join.label, 10.5))
     for box, y in zip(boxes, tops, strict=True):
-        _draw_box(drawing, box, starts[box.layer], y, widths[box.layer], names[box.layer])
-    right = starts[-1] + widths[-1] if widths else _MARGIN
+        _draw_box(drawing, box, y, columns)
+    right = columns.starts[-1] + columns.widths[-1]
     bottom = _legend(drawing, model, site, top + placed.height + 36, german=german)
     farthest = max(text.x + text.width for text in drawing.texts if not text.end)
     drawing.width = max(right, farthest) + _MARGIN
@@ -346,16 +348,26 @@ def _chip_width(text: str) -> float:
     return width(text, _CHIP) + 12
 
 
-def _columns(boxes: Sequence[_Box], joins: Sequence[_Join]) -> tuple[list[float], list[float], list[float]]:
-    """Per layer the width of its boxes, where they begin, and the room for texts on lines before them."""
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Per layer the width of its boxes, where they begin, the room for texts on lines before them and for names."""
+
+    widths: list[float]
+    starts: list[float]
+    labels: list[float]
+    names: list[float]
+
+
+def _columns(boxes: Sequence[_Box], joins: Sequence[_Join]) -> _Columns:
     count = max((box.layer for box in boxes), default=0) + 1
-    widths, starts, labels = [], [], []
+    widths, starts, labels, names = [], [], [], []
     x = _MARGIN
     for layer in range(count):
         here = [box for box in boxes if box.layer == layer]
         plain = max((box.text_width for box in here), default=0.0)
         chipped = max((box.text_width for box in here if box.chips), default=0.0)
         chips = max((box.chips_width for box in here), default=0.0)
+        names.append(chipped)
         found = [width(join.label, 10.5) for join in joins if boxes[join.other].layer == layer]
         labels.append(max(found, default=0.0) + 12 if found else 0.0)
         if layer:
@@ -363,19 +375,16 @@ def _columns(boxes: Sequence[_Box], joins: Sequence[_Join]) -> tuple[list[float]
         starts.append(x)
         widths.append(max(plain, chipped + chips + 6 if chips else 0.0) + 20)
         x += widths[-1]
-    return widths, starts, labels
+    return _Columns(widths, starts, labels, names)
 
 
-def _draw_joins(
-    drawing: Drawing,
+def _lines(
     boxes: Sequence[_Box],
     joins: Sequence[_Join],
     tops: Sequence[float],
     ways: Sequence[Sequence[float]],
-    widths: Sequence[float],
-    starts: Sequence[float],
-    labels: Sequence[float],
-) -> None:
+    columns: _Columns,
+) -> list[Line]:
     first = [way[0] if way else tops[join.other] + boxes[join.other].height / 2
              for join, way in zip(joins, ways, strict=True)]  # fmt: skip
     final = [way[-1] if way else tops[join.one] + boxes[join.one].height / 2
@@ -395,29 +404,30 @@ def _draw_joins(
             middle = tops[box] + boxes[box].height / 2 - step * (len(indexes) - 1) / 2
             for place, index in enumerate(sorted(indexes, key=lambda i: aims[i])):
                 slots[index] = middle + step * place
+    lines = []
+    rights = [start + wide for start, wide in zip(columns.starts, columns.widths, strict=True)]
     for index, (join, way) in enumerate(zip(joins, ways, strict=True)):
         begin, end = boxes[join.one].layer, boxes[join.other].layer
-        x, y = starts[begin] + widths[begin], out[index]
-        path = f"M{x:.1f} {y:.1f}"
+        y = out[index]
+        path = f"M{rights[begin]:.1f} {y:.1f}"
         for layer, level in zip(range(begin + 1, end + 1), [*way, into[index]], strict=True):
-            turn, arrive = starts[layer - 1] + widths[layer - 1], starts[layer] - labels[layer]
+            turn, arrive = rights[layer - 1], columns.starts[layer] - columns.labels[layer]
             middle = (turn + arrive) / 2
             path += f"H{turn:.1f}C{middle:.1f} {y:.1f} {middle:.1f} {level:.1f} {arrive:.1f} {level:.1f}"
             y = level
-        path += f"H{starts[end]:.1f}"
-        drawing.lines.append(Line(path, join.thick, join.dashed))
-        if join.label:
-            drawing.texts.append(Text(starts[end] - labels[end] + 6, y - 3, join.label, 10.5))
+        lines.append(Line(f"{path}H{columns.starts[end]:.1f}", join.thick, join.dashed, y))
+    return lines
 
 
-def _draw_box(drawing: Drawing, box: _Box, x: float, y: float, wide: float, name: float) -> None:
-    drawing.rects.append(Rect(x, y, wide, box.height, box.look))
+def _draw_box(drawing: Drawing, box: _Box, y: float, columns: _Columns) -> None:
+    x = columns.starts[box.layer]
+    drawing.rects.append(Rect(x, y, columns.widths[box.layer], box.height, box.look))
     base = y + (box.height - sum(size * 1.3 for _, size, _ in box.texts)) / 2
     for text, size, bold in box.texts:
         base += size * 1.3
         drawing.texts.append(Text(x + 10, base - size * 0.32, text, size, bold=bold))
     # Chips stand below each other in all boxes of the column.
-    chip = x + 16 + name
+    chip = x + 16 + columns.names[box.layer]
     for text, look in box.chips:
         _chip(drawing, chip, y + box.height / 2, text, look)
         chip += _chip_width(text) + 6

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where boxes of a drawing stand so that lines cross as little as possible (layered drawing after Sugiyama).
 
-igraph finds the order within each layer and the way of lines that pass a layer; it knows points, not boxes, so here each
-box gets its place next to what it is joined to, with room for its real height. igraph is chosen because it is kept, its
-core is C, it comes as a wheel without any system program, and its result is the same on every run. It is under the GPL,
-so this one module is too.
+igraph finds the order within each layer and the way of lines that pass a layer; it knows points, not boxes, so here
+each box gets its place next to what it is joined to, with room for its real height. igraph is chosen because it is
+kept, its core is C, it comes as a wheel without any system program, and its result is the same on every run. It is
+under the GPL, so this one module is too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def place(
     beyond: dict[int, list[int]] = {}
     before: dict[int, list[int]] = {}
     for way in ways:
-        for one, other in zip(way, way[1:], strict=False):
+        for one, other in pairwise(way):
             beyond.setdefault(one, []).append(other)
             before.setdefault(other, []).append(one)
     centres: dict[int, float] = {}
@@ -61,8 +62,7 @@ def place(
             for node in column:
                 near = [centres[other] for other in neighbours.get(node, ()) if other in centres]
                 wanted.append(sum(near) / len(near) if near else centres.get(node))
-            for node, centre in zip(column, _apart(wanted, [sizes[node] + gap for node in column]), strict=True):
-                centres[node] = centre
+            centres.update(zip(column, _apart(wanted, [sizes[node] + gap for node in column]), strict=True))
     top = min((centres[node] - sizes[node] / 2 for node in centres), default=0.0)
     bottom = max((centres[node] + sizes[node] / 2 for node in centres), default=0.0)
     return Placed(
@@ -93,12 +93,10 @@ def _ordered(
             sizes.append(thin)
         ways.append([*way, other])
     ordered = [[node for _, node in sorted(column)] for column in columns]
-    return ordered, _in_order(lines, ways, ordered, len(layers)), sizes
+    return ordered, _in_order(lines, ways, ordered), sizes
 
 
-def _in_order(
-    lines: Sequence[tuple[int, int]], ways: list[list[int]], columns: list[list[int]], boxes: int
-) -> list[list[int]]:
+def _in_order(lines: Sequence[tuple[int, int]], ways: list[list[int]], columns: list[list[int]]) -> list[list[int]]:
     """Ends that only one line from the same box leads to, in the order of the caller: that crosses nothing new."""
     count: dict[int, int] = {}
     for pair in lines:
@@ -136,10 +134,8 @@ def _apart(wanted: Sequence[float | None], sizes: Sequence[float]) -> list[float
     for index, (place, size) in enumerate(zip(wanted, sizes, strict=True)):
         offset += (sizes[index - 1] + size) / 2 if index else 0.0
         offsets.append(offset)
-        if place is None:
-            mean = blocks[-1][0] if blocks else 0.0
-        else:
-            mean = place - offset
+        after = blocks[-1][0] if blocks else 0.0
+        mean = after if place is None else place - offset
         blocks.append((mean, 1))
         while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
             (one, few), (other, more) = blocks[-2:]

@@ -173,7 +173,7 @@ def write_exports(
             towns = {host.tenant for host in standing.results.hosts}
             chosen = [site for site in network.network.sites if site.tenant in towns]
             contents |= _network_papers(
-                network, chosen, lambda site: output / "papers" / site.tenant / site.name, root, standing.on
+                network, chosen, lambda site: output / "papers" / site.tenant / site.name, root, on=standing.on
             )
     for path, content in contents.items():
         replace_bytes(path, content)
@@ -205,7 +205,7 @@ def write_network_papers(
     Raises:
         UsageError: templates are missing, PDF cannot be made here, or the output cannot be written.
     """
-    contents = _network_papers(model, sites, directory, root, model.intent.today, lang, with_pdf=with_pdf)
+    contents = _network_papers(model, sites, directory, root, on=model.intent.today, lang=lang, with_pdf=with_pdf)
     for path, content in contents.items():
         replace_bytes(path, content)
     return list(contents)
@@ -216,9 +216,9 @@ def _network_papers(
     sites: Iterable[NetworkSite],
     directory: Callable[[NetworkSite], Path],
     root: Path,
+    *,
     on: date,
     lang: Literal["de", "en"] = "de",
-    *,
     with_pdf: bool = True,
 ) -> dict[Path, bytes]:
     papers = NetworkPapers(root / "templates" / "papers", model)

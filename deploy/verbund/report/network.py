@@ -106,18 +106,6 @@ class Talk:
     sources: list[tuple[str, bool]]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A requirement of NET.1.1, what the model says to it, and what a person must."""
-
-    req: str
-    level: str
-    title: str
-    shown: str
-    who: str
-    ask: str
-
-
 class NetworkPapers:
     """Templates and findings, read once for all sites.
 
@@ -173,7 +161,8 @@ class NetworkPapers:
                 "marks": {(cell.source, cell.target): _mark(cell, lang) for cell in cells},
                 "talks": _talks(cells),
                 "label": names.label,
-                "evidence": _evidence(model, site, cells, self._findings(site), lang),
+                "facts": _facts(model, site, cells, self._findings(site), lang),
+                "bsi": bsi_catalogue(),
             },
         }
         end = "" if lang == "de" else f".{lang}"
@@ -192,11 +181,12 @@ class _Names:
         self._titles = {name: zone.title for name, zone in model.intent.standard.zones.items()}
         self._site = site
         german = lang == "de"
+        centre = "Rechenzentrum" if german else "data centre"
         self._fixed = {
             "gateway": "Gateway (das Gerät selbst)" if german else "gateway (the device itself)",
             "internet": "Internet",
-            **{name: f"{'Rechenzentrum' if german else 'data centre'}: {name}" for name in model.intent.provider.networks},
-            "management": "Rechenzentrum: Administration" if german else "data centre: administration",
+            **{name: f"{centre}: {name}" for name in model.intent.provider.networks},
+            "management": f"{centre}: Administration",
         }
         compiled = model.intent.sites[site.tenant, site.name]
         self.address = {host.name: host.address for host in compiled.hosts}
@@ -368,118 +358,47 @@ def _tunnels(model: Model, site: Site) -> list[tuple[str, str, str, str]]:
     return found
 
 
-def _evidence(
+def _facts(
     model: Model, site: Site, cells: Sequence[Cell], findings: Iterable[Finding], lang: Language
-) -> list[Evidence]:
-    """What the model says to the requirements of NET.1.1 that ask for papers; it never says "fulfilled"."""
-    verdicts = Counter(cell.verdict for cell in cells)
-    flows = {rule.id for cell in cells for rule in cell.rules}
-    isolated = [zone.name for zone in site.zones.values() if zone.isolated]
-    realms = Counter(zone.realm for zone in site.zones.values())
-    into = sorted({cell.source for cell in cells if cell.target == "mgmt" and cell.verdict == "allowed"})
-    errors = sum(not finding.warning for finding in findings)
-    switched = Counter(switch.dot1x for switch in site.switches)
-    decided = verdicts["allowed"] + verdicts["denied"]
+) -> dict[str, str]:
+    """What the model says to the requirements of NET.1.1 that ask for papers."""
     none = "keine" if lang == "de" else "none"
+    verdicts = Counter(cell.verdict for cell in cells)
+    realms = Counter(zone.realm for zone in site.zones.values())
+    switched = Counter(switch.dot1x for switch in site.switches)
     hosts = model.intent.sites[site.tenant, site.name].hosts
     servers = {host.zone for host in hosts if host.host_class == "server"}
     clients = {host.zone for host in hosts if host.host_class in {"client", "laptop"}}
-    values = {
-        "zones": len(site.zones), "switches": len(site.switches), "links": len(site.links),
-        "ports": sum(len(switch.ports) for switch in site.switches), "allowed": verdicts["allowed"],
-        "decided": decided, "denied": verdicts["denied"], "flows": len(flows), "errors": errors,
-        "administrative": realms["administrative"], "pedagogical": realms["pedagogical"], "shared": realms["shared"],
-        "isolated": _said(isolated, none), "into": _said(into, none), "parking": site.parking,
-        "servers": _said(servers, none), "clients": _said(clients, none), "both": _said(servers & clients, none),
-        "enforce": switched["enforce"], "monitor": switched["monitor"], "off": switched["off"],
-    }  # fmt: skip
-    catalogue = bsi_catalogue()
-    return [
-        Evidence(
-            req, catalogue[req].level, catalogue[req].title,
-            (de if lang == "de" else en).format(**values),
-            who if lang == "de" else who_en, ask if lang == "de" else ask_en,
-        )
-        for req, de, en, who, who_en, ask, ask_en in _SHEET
-    ]  # fmt: skip
+    counts = {
+        "zones": len(site.zones),
+        "switches": len(site.switches),
+        "ports": sum(len(switch.ports) for switch in site.switches),
+        "links": len(site.links),
+        "administrative": realms["administrative"],
+        "pedagogical": realms["pedagogical"],
+        "shared": realms["shared"],
+        "decided": verdicts["allowed"] + verdicts["denied"],
+        "allowed": verdicts["allowed"],
+        "denied": verdicts["denied"],
+        "flows": len({rule.id for cell in cells for rule in cell.rules}),
+        "errors": sum(not finding.warning for finding in findings),
+        "parking": site.parking,
+        "enforce": switched["enforce"],
+        "monitor": switched["monitor"],
+        "off": switched["off"],
+    }
+    return {
+        **{name: str(count) for name, count in counts.items()},
+        "isolated": _said([zone.name for zone in site.zones.values() if zone.isolated], none),
+        "into": _said({cell.source for cell in cells if cell.target == "mgmt" and cell.rules}, none),
+        "servers": _said(servers, none),
+        "clients": _said(clients, none),
+        "both": _said(servers & clients, none),
+    }
 
 
 def _said(names: Iterable[str], none: str) -> str:
     return ", ".join(sorted(names)) or none
 
 
-_NET = ("Netzbetrieb", "network operation")
-_ISB = ("Informationssicherheitsbeauftragte", "information security officer")
-
-_SHEET: Final = (
-    (
-        "NET.1.1.A2",
-        "Netzplan mit {switches} Switches, {ports} Ports, {links} Kabeln; {zones} Zonen mit Subnetzen; Patchplan je "
-        "Schrank. Alles entsteht aus der Datei, nach der die Geräte eingestellt werden.",
-        "Network plan with {switches} switches, {ports} ports, {links} cables; {zones} zones with subnets; patch sheets "
-        "per cabinet. All of it is made from the file that the devices are configured from.",
-        *_NET,
-        "Wann und wie wurde der Bestand zuerst aufgenommen, einschließlich der Netzperformance? Wo stehen Änderungen?",
-        "When and how was the network first recorded, with its performance? Where are changes kept?",
-    ),
-    (
-        "NET.1.1.A4",
-        "{zones} Zonen: {administrative} der Verwaltung, {pedagogical} der Pädagogik, {shared} gemeinsame. Zwischen Zonen "
-        "vermittelt nur das Gateway; von {decided} Beziehungen sind {allowed} erlaubt, {denied} gesperrt.",
-        "{zones} zones: {administrative} of administration, {pedagogical} of pedagogy, {shared} shared. Only the gateway "
-        "forwards between zones; of {decided} relations {allowed} are allowed, {denied} denied.",
-        *_ISB,
-        "Genügt die logische Trennung, oder ist nach dem Schutzbedarf eine physische nötig? Wo ist die DMZ?",
-        "Does logical separation suffice, or does the protection need ask for a physical one? Where is the DMZ?",
-    ),
-    (
-        "NET.1.1.A5",
-        "Zonen mit Servern: {servers}. Zonen mit Arbeitsplätzen: {clients}. In beiden: {both}. Was dazwischen erlaubt "
-        "ist, steht in der Kommunikationsmatrix.",
-        "Zones with servers: {servers}. Zones with workplaces: {clients}. In both: {both}. What is allowed in between "
-        "stands in the communication matrix.",
-        *_NET,
-        "Gibt es Server oder Clients, die nicht in diesem Plan stehen?",
-        "Are there servers or clients that are not in this plan?",
-    ),
-    (
-        "NET.1.1.A6",
-        "Vom Switch voneinander getrennte Geräte in: {isolated}. Switches mit 802.1X: abweisend {enforce}, "
-        "nur protokollierend {monitor}; ohne: {off}.",
-        "Devices kept apart by the switch in: {isolated}. Switches with 802.1X: refusing {enforce}, "
-        "only logging {monitor}; without: {off}.",
-        *_ISB,
-        "Ist diese Einteilung der Endgeräte angemessen?",
-        "Is this grouping of devices adequate?",
-    ),
-    (
-        "NET.1.1.A21",
-        "Switches und Access Points stehen in der Zone mgmt. Dorthin dürfen: {into}.",
-        "Switches and access points are in the zone mgmt. Allowed to reach it: {into}.",
-        *_NET,
-        "Von welchen Arbeitsplätzen und durch welche Rollen wird administriert?",
-        "From which workplaces and by which roles is the network administered?",
-    ),
-    (
-        "NET.1.1.A23",
-        "{flows} benannte Datenflüsse, jeder mit Grund und verantwortlicher Stelle; alles andere ist gesperrt. Die "
-        "statische Prüfung meldet {errors} Fehler.",
-        "{flows} named flows, each with a reason and an owner; all else is denied. The static proof reports {errors} "
-        "errors.",
-        *_ISB,
-        "Sind Segmente mit verschiedenem Schutzbedarf hinreichend getrennt?",
-        "Are segments of different protection needs sufficiently separated?",
-    ),
-    (
-        "NET.1.1.A24",
-        "Jeder Port gehört ausdrücklich zu einem VLAN; unbenutzte sind aus und im VLAN {parking} ohne Subnetz und "
-        "Gateway, ebenso Frames ohne Tag auf Verbindungen.",
-        "Each port belongs to a VLAN explicitly; unused ones are shut and in VLAN {parking} without subnet and gateway, "
-        "and so are untagged frames on cables between devices.",
-        *_ISB,
-        "Für welche Zonen genügen VLANs nicht zur Trennung?",
-        "For which zones are VLANs not enough?",
-    ),
-)
-
-__all__ = ["KINDS", "Evidence", "Mark", "NetworkPapers", "PortRow", "Sheet", "Talk", "paper_for", "sheets"]
+__all__ = ["KINDS", "Mark", "NetworkPapers", "PortRow", "Sheet", "Talk", "paper_for", "sheets"]
