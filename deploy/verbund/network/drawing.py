@@ -117,10 +117,12 @@ class _Join:
 
 
 # Advance widths of DejaVu Sans in thousandths of its size, by class and rounded up (Verdana's are the same within 2 %).
+_WIDEST = 1075
 _WIDTHS = {
-    **dict.fromkeys("iljI|'.,:; ", 340),
-    **dict.fromkeys("ft()[]-/r!\u2013", 500),
+    **dict.fromkeys("iljI|'., ", 340),
+    **dict.fromkeys("ft()[]-/r!:;\u2013", 500),
     **dict.fromkeys("mwMW%@\u2192\u2194", 1000),
+    **dict.fromkeys("©®¼½¾ÆæĦŒœŴ\u2014\u2026", _WIDEST),
     **dict.fromkeys("abcdeghknopqsuvxyzäöüß0123456789", 640),
 }
 
@@ -133,7 +135,7 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
         size: of the letters.
         bold: bold letters are wider by an eighth.
     """
-    units = sum(_WIDTHS.get(letter, 800) for letter in text)
+    units = sum(_WIDTHS.get(letter, 870 if letter < "\u0180" else _WIDEST) for letter in text)
     return units / 1000 * size * (1.13 if bold else 1)
 
 
