@@ -78,22 +78,21 @@ def _ordered(
     """Columns of boxes and bends from top to bottom, each line as the boxes and bends it passes, and all sizes."""
     import igraph  # noqa: PLC0415 - a sixth of a second of loading that only drawings need
 
-    graph = igraph.Graph(n=len(layers), edges=list(lines), directed=True)
-    drawn = graph.layout_sugiyama(layers=list(layers), maxiter=400)
-    sizes = list(heights)
-    columns: list[list[tuple[float, int]]] = [[] for _ in range(max(layers, default=-1) + 1)]
-    for box, (across, _) in enumerate(drawn.coords):
-        columns[layers[box]].append((across, box))
+    # A line that passes layers gets a bend in each: igraph 1.0 can do that too, but mixes up the bends of graphs in
+    # several pieces, sometimes beyond the end of its memory.
+    levels, sizes = list(layers), list(heights)
     ways = []
-    for (one, other), points in zip(lines, drawn.edge_routing or [[]] * len(lines), strict=True):
-        way = [one]
-        for across, layer in points:
-            columns[round(layer)].append((across, len(sizes)))
-            way.append(len(sizes))
-            sizes.append(thin)
-        ways.append([*way, other])
-    ordered = [[node for _, node in sorted(column)] for column in columns]
-    return ordered, _in_order(lines, ways, ordered), sizes
+    for one, other in lines:
+        passed = range(layers[one] + 1, layers[other])
+        ways.append([one, *range(len(levels), len(levels) + len(passed)), other])
+        levels += passed
+        sizes += [thin] * len(passed)
+    graph = igraph.Graph(n=len(levels), edges=[step for way in ways for step in pairwise(way)], directed=True)
+    across = [x for x, _ in graph.layout_sugiyama(layers=levels, maxiter=400).coords]
+    columns: list[list[int]] = [[] for _ in range(max(levels, default=-1) + 1)]
+    for node in sorted(range(len(levels)), key=lambda node: (across[node], node)):
+        columns[levels[node]].append(node)
+    return columns, _in_order(lines, ways, columns), sizes
 
 
 def _in_order(lines: Sequence[tuple[int, int]], ways: list[list[int]], columns: list[list[int]]) -> list[list[int]]:
