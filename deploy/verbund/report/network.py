@@ -381,6 +381,7 @@ def _facts(
         "allowed": verdicts["allowed"],
         "denied": verdicts["denied"],
         "flows": len({rule.id for cell in cells for rule in cell.rules}),
+        "bare": len({rule.id for cell in cells for rule in cell.rules if not rule.reason}),
         "errors": sum(not finding.warning for finding in findings),
         "parking": site.parking,
         "enforce": switched["enforce"],
