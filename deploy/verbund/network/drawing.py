@@ -284,7 +284,8 @@ class _Sketch:
         lines = self._lines(
             switch.title,
             f"{self.address.get(switch.host, '')} · {state}".strip(" ·"),
-            f"{used} {'von' if self.german else 'of'} {len(switch.ports)} Ports" + (f" · {place}" if place else ""),
+            (f"{used} von {len(switch.ports)} Ports" if self.german else f"{used} of {len(switch.ports)} ports")
+            + (f" · {place}" if place else ""),
             None if switch.hops is not None else ("kein Kabel zum Gateway" if self.german else "no cable to a gateway"),
         )
         return _Box("switch", layer, [(switch.host, 13, True), *lines])
@@ -310,13 +311,13 @@ class _Sketch:
                 elif port.link is None and port.occupants:
                     name = one_line(port.occupants[0].name, _NAME)
                     box = _Box("room", layer, [(name, 12, True)], self._chips([port]))
-                    self.joins.append(_Join(self.at[switch.name], len(self.boxes), str(port.number)))
+                    self.joins.append(_Join(self.at[switch.name], len(self.boxes), f"{switch.name}/{port.number}"))
                     self.boxes.append(box)
         for name, switches in rooms.items():
             title = one_line(f"{name} {titles.get(name, '')}", _TITLE)
             every = [port for ports in switches.values() for port in ports]
             self.joins += [
-                _Join(self.at[switch], len(self.boxes), numbers(port.number for port in ports))
+                _Join(self.at[switch], len(self.boxes), f"{switch}/{numbers(port.number for port in ports)}")
                 for switch, ports in switches.items()
             ]
             self.boxes.append(_Box("room", layer, [(title, 12, True)], self._chips(every)))
@@ -469,7 +470,13 @@ def _legend(drawing: Drawing, model: Model, site: Site, y: float, *, german: boo
         drawing.texts.append(Text(x + 92, y, text, 11))
         y += 22
     words = (
-        (False, False, "Kabel: Port links \u2192 Port rechts" if german else "cable: port at the left \u2192 right"),
+        (
+            False,
+            False,
+            "Kabel: Port links \u2192 Port rechts; an Räumen: Switch/Ports"
+            if german
+            else "cable: port at the left \u2192 right; at rooms: switch/ports",
+        ),
         (True, False, "gebündelte Kabel (LACP)" if german else "bundled cables (LACP)"),
         (False, True, "verschlüsselter Tunnel (WireGuard)" if german else "encrypted tunnel (WireGuard)"),
     )

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from verbund.baseline.controls import bsi_catalogue
 from verbund.network import checks, drawing, reachability
@@ -152,7 +152,7 @@ class NetworkPapers:
             "carried": lambda link: drawing.numbers(link.one.tagged & link.other.tagged),
         }
         svg = str(self._picture.module.picture(plan, lang)).strip() + "\n"  # type: ignore[attr-defined]
-        texts = {
+        texts: dict[str, dict[str, Any]] = {
             "netzplan": {"plan": plan, "page": paper_for(plan), "tunnels": _tunnels(model, site)},
             "patchplan": {"sheets": sheets(model, site, lang)},
             "kommunikationsmatrix": {
