@@ -317,7 +317,7 @@ class _Sketch:
             title = one_line(f"{name} {titles.get(name, '')}", _TITLE)
             every = [port for ports in switches.values() for port in ports]
             self.joins += [
-                _Join(self.at[switch], len(self.boxes), f"{switch}/{numbers(port.number for port in ports)}")
+                _Join(self.at[switch], len(self.boxes), one_line(f"{switch}/{numbers(port.number for port in ports)}", _NAME))
                 for switch, ports in switches.items()
             ]
             self.boxes.append(_Box("room", layer, [(title, 12, True)], self._chips(every)))
