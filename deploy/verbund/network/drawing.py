@@ -294,9 +294,6 @@ class _Sketch:
         one, other = link.ends
         if layers[one.node] > layers[other.node]:
             one, other = other, one
-        if layers[one.node] == layers[other.node]:
-            # Only between gateways: each stands in the first layer, and the plan says it in the list of cables.
-            return
         label = f"{numbers(one.ports)} \u2192 {numbers(other.ports)}" if one.ports else numbers(other.ports)
         thick = max(len(one.ports), len(other.ports)) > 1
         self.joins.append(_Join(self.at[one.node], self.at[other.node], label, thick=thick))
@@ -317,7 +314,11 @@ class _Sketch:
             title = one_line(f"{name} {titles.get(name, '')}", _TITLE)
             every = [port for ports in switches.values() for port in ports]
             self.joins += [
-                _Join(self.at[switch], len(self.boxes), one_line(f"{switch}/{numbers(port.number for port in ports)}", _NAME))
+                _Join(
+                    self.at[switch],
+                    len(self.boxes),
+                    one_line(f"{switch}/{numbers(port.number for port in ports)}", _NAME),
+                )
                 for switch, ports in switches.items()
             ]
             self.boxes.append(_Box("room", layer, [(title, 12, True)], self._chips(every)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import runpy
 import shutil
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -160,6 +161,23 @@ def test_sixty_rooms_and_twenty_switches_are_legible(project: Path) -> None:
     assert {f"ges-sw{n}" for n in range(20)} <= texts
     assert all(any(text.startswith(f"r{n:03} ") for text in texts) for n in range(60))
     assert paper_for(plan) in {"a2", "a1"}
+
+
+def test_a_site_with_nothing_plugged_in_is_drawn_too(project: Path) -> None:
+    (project / "inventory" / "erkrath" / "sites" / "neu.yml").write_text(
+        "kind: school\nname: Neubau\nshort: neu\nnumber: 9\nnetwork: 10.34.0.0/19\n"
+        "gateways: [{name: gw1, number: 1}, {name: gw2, number: 2}]\n"
+        "switches:\n  - {name: sw1, number: 10, platform: linux_bridge, ports: 8}\n"
+        "  - {name: sw2, number: 11, platform: linux_bridge, ports: 8}\n"
+        "links: [{from: sw1/8, to: gw1}, {from: sw1/7, to: gw2}]\ncabinets: [{name: c9}]\n",
+        encoding="utf-8",
+    )
+    model = Model.of(load(Path("inventory"), today=TODAY))
+    plan = drawing.plan(model, site(model, "erkrath/neu"))
+    legible(plan)
+    assert "kein Kabel zum Gateway" in {text.text for text in plan.texts}
+    page = NetworkPapers(TEMPLATES, model).write(site(model, "erkrath/neu"), TODAY)["patchplan.html"].decode()
+    assert "Hier ist nichts zu stecken." in page
 
 
 @pytest.mark.parametrize("key", SITES)
@@ -436,3 +454,16 @@ def test_the_report_holds_the_papers_of_its_towns(
     assert all(path.is_file() for path in written)
     with pytest.raises(UsageError, match="not complete"):
         report.write_network_papers(model, [site(model, "haan/rathaus")], lambda _: tmp_path, tmp_path)
+
+
+def test_a_run_has_the_papers_of_its_towns_only(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "pdf", lambda page, made: f"%PDF {len(page)} {made}".encode())
+    sample = runpy.run_path(str(ROOT / "tests" / "unit" / "report" / "sample.py"))
+    results = sample["results"](6, 4)
+    haan = tuple(host.model_copy(update={"tenant": "haan"}) for host in results.hosts)
+    results = results.model_copy(update={"hosts": haan})
+    papers = {report.Format.PAPERS}
+    written = report.write_exports(results, tmp_path, ROOT, papers, network=model)
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in written if path.suffix == ".svg")
+    assert found == ["papers/haan/grundschule/netzplan.svg", "papers/haan/rathaus/netzplan.svg"]
+    assert not [path for path in report.write_exports(results, tmp_path, ROOT, papers) if path.suffix == ".svg"]
