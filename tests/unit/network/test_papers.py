@@ -440,14 +440,24 @@ def test_both_languages_and_the_same_bytes_every_time(papers: NetworkPapers, mod
     assert not re.search(r"\b(Stand|Zeichnung|Kabel|Adresse|Schrank|von|mit)\b", plain)
 
 
-def test_the_plan_gets_paper_on_which_it_can_be_read(papers: NetworkPapers, model: Model) -> None:
+def printed(page: bytes) -> list[tuple[int, int]]:
+    """Sizes of the pages on paper, in millimetres."""
     import weasyprint
 
-    page = papers.write(site(model, "haan/grundschule"), TODAY)["netzplan.html"].decode()
-    pages = weasyprint.HTML(string=page, url_fetcher=weasyprint.URLFetcher(allowed_protocols=())).render().pages
-    sizes = [(round(sheet.width / 96 * 25.4), round(sheet.height / 96 * 25.4)) for sheet in pages]
+    fetcher = weasyprint.URLFetcher(allowed_protocols=())
+    pages = weasyprint.HTML(string=page.decode(), url_fetcher=fetcher).render().pages
+    return [(round(sheet.width / 96 * 25.4), round(sheet.height / 96 * 25.4)) for sheet in pages]
+
+
+def test_the_plan_gets_paper_on_which_it_can_be_read(papers: NetworkPapers, model: Model) -> None:
+    sizes = printed(papers.write(site(model, "haan/grundschule"), TODAY)["netzplan.html"])
     assert sizes[0] == sizes[-1] == (210, 297)
     assert sizes.count((297, 210)) == 1, "the drawing has one page of its own, of its own size"
+
+
+def test_a_cabinet_with_a_full_switch_is_one_page(papers: NetworkPapers, model: Model) -> None:
+    page = papers.write(site(model, "erkrath/grundschule"), TODAY)["patchplan.html"]
+    assert printed(page) == [(210, 297)] * 2
 
 
 def test_the_report_holds_the_papers_of_its_towns(
