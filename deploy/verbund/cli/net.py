@@ -108,6 +108,54 @@ def matrix(
         _table(cells)
 
 
+class Language(StrEnum):
+    """Languages of the papers."""
+
+    de = "de"
+    en = "en"
+
+
+@net.command()
+def papers(
+    site: Annotated[str, typer.Argument(help="Its id, TOWN/SITE or short name.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Directory to write into (default: .verbund/report/papers/TOWN/SITE)."),
+    ] = None,
+    lang: Annotated[Language, typer.Option("--lang", "-l", help="Language of the papers.")] = Language.de,
+    pdf: Annotated[bool, typer.Option("--pdf/--no-pdf", help="Write PDF beside HTML; takes seconds.")] = True,
+) -> None:
+    """Plan, patch sheets per cabinet and communication matrix of a site, to print and to file. Nothing is contacted.
+
+    netzplan (also as SVG), patchplan, kommunikationsmatrix. They show what shall be; where the static proof finds
+    errors, the papers say so on their first page.
+
+    For example:
+      verbund net papers grundschule
+
+      verbund net papers erkrath/rathaus --lang en --no-pdf --out build/papers
+    """
+    from verbund.cli.console import errors, output, safe
+    from verbund.project import Project
+    from verbund.report import write_network_papers
+
+    project = Project.find()
+    model = _model()
+    chosen = _site(model, site)
+    target = out or project.state / "report" / "papers" / chosen.tenant / chosen.name
+    for path in write_network_papers(model, [chosen], lambda _: target, project.root, lang=lang.value, with_pdf=pdf):
+        output.print(safe(str(path)), markup=False, soft_wrap=True)
+    from verbund.network import checks
+
+    problems = sum(not issue.finding.warning for issue in checks.run(model, chosen.key))
+    if problems:
+        errors.print(
+            f"the static proof finds {problems:,} errors, and the papers say so; see verbund net check {chosen.key}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
 @net.command()
 def render(
     name: Annotated[str, typer.Argument(metavar="SITE|SWITCH", help="A site, or one switch by its name.")],

@@ -17,6 +17,7 @@ from verbund.project import Project
 if TYPE_CHECKING:
     from verbund.baseline.controls import Entry
     from verbund.baseline.results import Results
+    from verbund.network.reachability import Model
     from verbund.report import Declared, Format
 
 
@@ -75,7 +76,8 @@ def report(
     Both languages are written: index.html (German) and index.en.html (English), each one file that can be mailed.
     results.csv is for spreadsheets, junit.xml for CI servers. On request: oscal (component definition and assessment
     results), sarif, prometheus (for the textfile collector), papers (WiBA sheet and measures after Art. 32 GDPR of each
-    tenant, HTML and PDF, German). Evidence that is too old by now is stale, whatever the run said.
+    tenant; plan, patch sheets and communication matrix of each of its sites; HTML and PDF, German). Evidence that is
+    too old by now is stale, whatever the run said.
     """
     from verbund.report import Format, write_exports, write_report
 
@@ -92,13 +94,15 @@ def report(
     exports = []
     # The exports first: where they cannot be made, nothing is written at all.
     if chosen - pages:
+        tenants, network = _declared(project) if Format.PAPERS in chosen else ({}, None)
         exports = write_exports(
             current,
             target,
             project.root,
             chosen,
             entries=_catalogue(project) if Format.OSCAL in chosen else (),
-            tenants=_tenants(project) if Format.PAPERS in chosen else {},
+            tenants=tenants,
+            network=network,
             at=moment,
         )
     if pages:
@@ -168,10 +172,11 @@ def _catalogue(project: Project) -> list[Entry]:
     return entries
 
 
-def _tenants(project: Project) -> dict[str, Declared]:
-    """Names and hosts of the tenants; where the intent has errors the papers say less, and this says why."""
+def _declared(project: Project) -> tuple[dict[str, Declared], Model | None]:
+    """What the intent says; where it has errors the papers say less, and this says why."""
     from verbund.errors import VerbundError
     from verbund.intent import load
+    from verbund.network.reachability import Model
     from verbund.report import Declared
 
     try:
@@ -179,17 +184,19 @@ def _tenants(project: Project) -> dict[str, Declared]:
         names: dict[str, set[str]] = {}
         for host in intent.select(None):
             names.setdefault(host.tenant, set()).add(host.name)
+        model = Model.of(intent)
     except VerbundError:
         errors.print(
-            "the papers do not say how many hosts a tenant has: the intent has errors (see `verbund check`)",
+            "the papers do not say how many hosts a tenant has, and there are none of its networks: the intent has "
+            "errors (see `verbund check`)",
             markup=False,
             soft_wrap=True,
         )
-        return {}
+        return {}, None
     return {
         name: Declared(tenant.name, tenant.contact, frozenset(names.get(name, ())))
         for name, tenant in intent.tenants.items()
-    }
+    }, model
 
 
 def _read(path: Path) -> Results:

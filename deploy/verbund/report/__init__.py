@@ -8,18 +8,19 @@ results, judged on the same day, always give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from verbund.baseline.junit import junit, write_junit
 from verbund.baseline.lifetime import as_of
 from verbund.errors import UsageError
 from verbund.report.files import replace_bytes
 from verbund.report.metrics import metrics
+from verbund.report.network import NetworkPapers
 from verbund.report.oscal import assessment_results, component_definition
 from verbund.report.papers import Declared, Papers, pdf
 from verbund.report.places import Places, lint_places
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from verbund.baseline.controls import Entry
     from verbund.baseline.lifetime import Standing
     from verbund.baseline.results import Results
+    from verbund.network.reachability import Model
+    from verbund.network.topology import Site as NetworkSite
 
 __all__ = [
     "LANGUAGES",
@@ -41,6 +44,7 @@ __all__ = [
     "lint_places",
     "write_exports",
     "write_junit",
+    "write_network_papers",
     "write_report",
 ]
 
@@ -127,6 +131,7 @@ def write_exports(
     *,
     entries: Sequence[Entry] = (),
     tenants: Mapping[str, Declared] | None = None,
+    network: Model | None = None,
     at: datetime | None = None,
 ) -> list[Path]:
     """Write what other tools and other people read. All of it is made before any file is replaced.
@@ -138,6 +143,7 @@ def write_exports(
         formats: which to write; pages, table and JUnit are `write_report`'s.
         entries: the catalogue of controls, for the OSCAL component definition; without any there is none.
         tenants: what the intent says about the tenants, for the papers.
+        network: the model of all networks, for the papers of the sites of these tenants; None leaves them out.
         at: the moment to judge the age of evidence and exceptions at; None is the end of the run.
 
     Returns:
@@ -163,9 +169,67 @@ def write_exports(
         contents[output / "verbund.prom"] = metrics(standing)
     if Format.PAPERS in formats:
         contents |= _papers(standing, output / "papers", root, tenants or {})
+        if network is not None:
+            towns = {host.tenant for host in standing.results.hosts}
+            chosen = [site for site in network.network.sites if site.tenant in towns]
+            contents |= _network_papers(
+                network, chosen, lambda site: output / "papers" / site.tenant / site.name, root, on=standing.on
+            )
     for path, content in contents.items():
         replace_bytes(path, content)
     return list(contents)
+
+
+def write_network_papers(
+    model: Model,
+    sites: Iterable[NetworkSite],
+    directory: Callable[[NetworkSite], Path],
+    root: Path,
+    *,
+    lang: Literal["de", "en"] = "de",
+    with_pdf: bool = True,
+) -> list[Path]:
+    """Write the papers of networks. All of them are made before any file is replaced.
+
+    Args:
+        model: of the whole intent; the papers bear its day.
+        sites: whose papers to write.
+        directory: where those of a site belong; other files there are left alone.
+        root: the project, for the templates.
+        lang: language of the papers.
+        with_pdf: write each page as PDF too.
+
+    Returns:
+        the files written.
+
+    Raises:
+        UsageError: templates are missing, PDF cannot be made here, or the output cannot be written.
+    """
+    contents = _network_papers(model, sites, directory, root, on=model.intent.today, lang=lang, with_pdf=with_pdf)
+    for path, content in contents.items():
+        replace_bytes(path, content)
+    return list(contents)
+
+
+def _network_papers(
+    model: Model,
+    sites: Iterable[NetworkSite],
+    directory: Callable[[NetworkSite], Path],
+    root: Path,
+    *,
+    on: date,
+    lang: Literal["de", "en"] = "de",
+    with_pdf: bool = True,
+) -> dict[Path, bytes]:
+    papers = NetworkPapers(root / "templates" / "papers", model)
+    contents: dict[Path, bytes] = {}
+    for site in sites:
+        for name, content in papers.write(site, on, lang).items():
+            path = directory(site) / name
+            contents[path] = content
+            if with_pdf and path.suffix == ".html":
+                contents[path.with_suffix(".pdf")] = pdf(content, datetime.combine(on, time(), UTC))
+    return contents
 
 
 def _papers(standing: Standing, directory: Path, root: Path, tenants: Mapping[str, Declared]) -> dict[Path, bytes]:

@@ -139,35 +139,9 @@ class Papers:
 
     def __init__(self, templates: Path, places: Places) -> None:
         self._places = places
-        try:
-            style = (templates / "paper.css").read_text(encoding="utf-8")
-            environment = jinja2.Environment(
-                loader=jinja2.FileSystemLoader(templates),
-                autoescape=True,
-                undefined=jinja2.StrictUndefined,
-                trim_blocks=True,
-                lstrip_blocks=True,
-            )
-            self._templates = {kind: environment.get_template(f"{kind}.html.j2") for kind in self.KINDS}
-        except (OSError, jinja2.TemplateNotFound) as error:
-            raise UsageError(
-                f"the templates of the papers are not complete in {templates}: {error}",
-                "run the command in a complete checkout; `git status` shows what is missing",
-            ) from error
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        environment.globals.update(
-            # Our own file, no text of a host.
-            style=Markup(style),  # noqa: S704
-            style_hash=f"'sha256-{digest}'",
-            name=lambda text: one_line(text, _NAME),
-            line=lambda text: one_line(text, _TEXT),
-            day=_day,
-            moment=_moment,
-            some=_some,
-            number=_number,
-            V=Verdict,
-            S=State,
-        )
+        environment = paper_environment(templates)
+        environment.globals.update(V=Verdict, S=State)
+        self._templates = {kind: paper_template(environment, f"{kind}.html.j2") for kind in self.KINDS}
 
     def write(self, standing: Standing, tenant: str, declared: Declared | None) -> dict[str, bytes]:
         """The papers of one tenant as HTML, by kind.
@@ -213,6 +187,64 @@ class Papers:
             kind: self._templates[kind].render(parts=parts, **common).encode()
             for kind, parts in (("tom", tom), ("wiba", wiba))
         }
+
+
+def paper_environment(templates: Path) -> jinja2.Environment:
+    """What all papers are rendered with: everything is escaped, and the style stands in the page.
+
+    Args:
+        templates: the directory with the templates and ``paper.css``.
+
+    Raises:
+        UsageError: the style is missing.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    try:
+        style = (templates / "paper.css").read_text(encoding="utf-8")
+    except OSError as error:
+        raise _incomplete(templates, error) from error
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment.globals.update(
+        # Our own file, no text of a host.
+        style=Markup(style),  # noqa: S704
+        style_hash=f"'sha256-{digest}'",
+        name=lambda text: one_line(text, _NAME),
+        line=lambda text: one_line(text, _TEXT),
+        day=_day,
+        moment=_moment,
+        some=_some,
+        number=_number,
+    )
+    return environment
+
+
+def paper_template(environment: jinja2.Environment, name: str) -> jinja2.Template:
+    """One template of the papers.
+
+    Args:
+        environment: of `paper_environment`.
+        name: of the file.
+
+    Raises:
+        UsageError: it is missing.
+    """
+    try:
+        return environment.get_template(name)
+    except (OSError, jinja2.TemplateNotFound) as error:
+        raise _incomplete(name, error) from error
+
+
+def _incomplete(where: Path | str, error: Exception) -> UsageError:
+    return UsageError(
+        f"the templates of the papers are not complete in {where}: {error}",
+        "run the command in a complete checkout; `git status` shows what is missing",
+    )
 
 
 def pdf(page: bytes, made: datetime) -> bytes:

@@ -41,3 +41,15 @@ def test_names_that_do_not_exist() -> None:
     result = verbund("diff", "erkrath/rathaus", "--running", "x")
     assert result.returncode == 2
     assert "name one switch" in result.stderr
+
+
+def test_papers_of_a_site(tmp_path: Path) -> None:
+    result = verbund("papers", "haan/rathaus", "--no-pdf", "--lang", "en", "--out", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "kommunikationsmatrix.en.html", "netzplan.en.html", "netzplan.en.svg", "patchplan.en.html"
+    ]  # fmt: skip
+    assert all(str(file) in result.stdout for file in tmp_path.iterdir())
+    result = verbund("papers", "haan/rathaus2", "--out", str(tmp_path))
+    assert result.returncode == 2
+    assert "haan/rathaus" in result.stderr
