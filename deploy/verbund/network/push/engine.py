@@ -10,6 +10,7 @@ its timer. At no moment a configuration that was not proven over a new connectio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from verbund.network.push.ways import Way
     from verbund.network.structured import Management, PlatformName
 
-_SAVE_FAILED = ("fail", "not enough", "no space", "full", "cannot", "unable", "error", "denied")
+_SAVE_FAILED = re.compile(r"\b(?:fail(?:ed|ure)?|not (?:have )?enough|no space|full|cannot|unable|error|denied)\b", re.IGNORECASE)
 _RETRY_SECONDS = 5.0
 _BOOT_SECONDS = 600.0
 """How long a switch may take from its restart until it answers; large ones with PoE take five minutes."""
@@ -311,7 +312,7 @@ class _Work:
                 answers=((r"filename \[", "\n"), (r"y/n", "y\n"), (r"\[confirm\]", "\n")),
                 seconds=terminal.login.save_seconds,
             )
-            if any(word in said.lower() for word in _SAVE_FAILED):
+            if _SAVE_FAILED.search(said):
                 raise RefusedError(line, said.strip().split("\n")[-1])
 
     # -- the way back ----------------------------------------------------------------------------------------------

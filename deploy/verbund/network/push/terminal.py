@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""One login at a switch: netmiko opens it and prepares the terminal, then lines are typed one by one.
+"""One login at a switch: netmiko opens it, then lines are typed one by one.
 
 netmiko's own sending of many lines is not used: it reads on at the first ``#`` anywhere, knows no dialogs, cannot say
 which line was refused without searching everything again, and turns its checks off for a whole set when a banner is in
@@ -36,6 +36,11 @@ Answer = tuple[str, str]
 _HASH_PROMPT = r"[\w.+-]{1,63}(?:\([\w<>/.,:+ -]+\))?[#>]"
 _PROMPTS: dict[str, str] = {"hpe_comware": r"(?:<[\w.+-]+>|\[[*~]?[\w.+/-]+\])"}
 _CONFIGURE: dict[str, tuple[str, str]] = {"hpe_comware": ("system-view", "return")}
+_NO_PAGES: dict[str, tuple[str, ...]] = {
+    "cisco_ios": ("terminal length 0", "terminal width 511"),
+    "lancom_sx": ("terminal length 0",),
+    "hpe_comware": ("screen-length disable",),
+}
 _SHOW_SAVED: dict[str, str] = {
     "cisco_ios": "show startup-config",
     "aruba_aoscx": "show startup-config",
@@ -48,7 +53,7 @@ _NEXT_LINE = re.compile(r"\x1bE|\r\n|\r(?!\n)")
 _PAGER = re.compile(r"\s*-{2,4} ?more ?-{2,4}[^\n]*\Z", re.IGNORECASE)
 _PAGED = re.compile(r"[ ]*-{2,4} ?more ?-{2,4}(?:, next page: [^\n\x08]*)?[ ]*(?:\x08+ *\x08*)?", re.IGNORECASE)
 _QUESTION = re.compile(
-    r"[^\n]*(?:[\[(](?:y/n|yes/no|confirm)[^\])\n]*[\])]|press any key[^\n]*|password:|filename \[[^\]\n]*\]\?)[ ?:]*\Z",
+    r"[^\n]*(?:[\[(](?:y/n|yes/no|confirm)[^\])\n]*[\])]|press any key[^\n]*|password:|user ?name:|filename \[[^\]\n]*\]\?)[ ?:]*\Z",
     re.IGNORECASE,
 )
 # Log messages of the device that break into the output: "*Mar  1 00:00:00.0: %LINK-3-UPDOWN: ...", "%Jan 1 ... %10..".
@@ -159,6 +164,26 @@ class Terminal:
         self._channel: Any = self._connection.remote_conn
         self._enter: str = self._connection.RETURN
         self.at = ""
+        try:
+            self._begin()
+        except (RefusedError, SessionLostError) as error:
+            self.close()
+            raise UnreachableError(
+                f"{login.name} ({login.host}:{login.port}) lets us in, but gives no usable terminal: {error.message}",
+                "log in by hand once and see what it asks",
+            ) from None
+
+    def _begin(self) -> None:
+        """From the login to a privileged prompt without pages. netmiko's own way waits for seconds on some systems."""
+        key = (("press any key|to continue", "\n"),)
+        self._read("", key, self.login.seconds)
+        secret = f"{self.login.enable or self.login.password}\n"
+        if self.at.endswith(">") and self.login.platform != "hpe_comware":
+            self.type("enable", answers=(*key, ("password", secret), ("user ?name", f"{self.login.user}\n")))
+            if self.at.endswith(">"):
+                raise RefusedError("enable", "no privileged mode")
+        for command in _NO_PAGES.get(self.login.platform, ("no page",)):
+            self.type(command, answers=key)
 
     def __enter__(self) -> Terminal:
         return self
@@ -368,12 +393,9 @@ def _connect(login: Login) -> Any:
                 conn_timeout=login.seconds,
                 auth_timeout=login.seconds,
                 banner_timeout=login.seconds,
-                read_timeout_override=login.seconds,
-                global_cmd_verify=True,
-                fast_cli=True,
+                auto_connect=False,
             )
-            if login.platform != "hpe_comware" and not connection.check_enable_mode():
-                connection.enable()
+            connection.establish_connection()
         except (NetmikoBaseException, paramiko.SSHException, OSError, EOFError, ValueError) as error:
             raise UnreachableError(*_why(login, error)) from None
     return connection
