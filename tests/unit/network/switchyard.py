@@ -35,7 +35,7 @@ def configuration(platform: str, change: Callable[[dict[str, Any]], None] | None
 
 def other(plain: dict[str, Any]) -> None:
     """What most tests change: a VLAN more, a port elsewhere, a VLAN less on a trunk."""
-    plain["vlans"].insert(5, {"id": 30, "name": "labor"})
+    plain["vlans"].insert(5, {"id": 30, "name": "werkstatt"})
     plain["channels"][0]["tagged"] = "10,20-22,30,80,98"
     plain["ports"][4] = {"name": plain["ports"][4]["name"], "description": "Labor", "access": 30}
     plain["ports"][9]["tagged"] = "10,30"

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from verbund.errors import UnreachableError, UsageError, VerbundError
+from verbund.errors import UnreachableError, VerbundError
 from verbund.network import diff, linter
 from verbund.network.platforms import PLATFORMS
 from verbund.network.push import ways
@@ -145,7 +145,7 @@ def push(
             result = work.run()
     except BusyError as error:
         result = Result(Outcome.NOT_RUN, str(error))
-    except UnreachableError as error:
+    except (UnreachableError, SessionLostError) as error:  # before anything was changed; later ones lead back
         result = Result(Outcome.UNREACHABLE, str(error))
     except VerbundError as error:
         result = Result(Outcome.FAILED, str(error))
@@ -420,9 +420,7 @@ def take_back(task: Task, options: Options, secrets: Secrets, store: Store, say:
     before = store.before(task.name)
     if before is None:
         return Result(Outcome.FAILED, "nothing was pushed to it from here\n    hint: see its backups in git")
-    return push(
-        Task(task.login, task.site, before, task.management), options, secrets, store, say
-    )
+    return push(Task(task.login, task.site, before, task.management), options, secrets, store, say)
 
 
 def _short(text: str) -> str:
@@ -430,4 +428,4 @@ def _short(text: str) -> str:
     return "\n".join(lines[:12]) + (f"\nand {len(lines) - 12} more lines" if len(lines) > 12 else "")
 
 
-__all__ = ["GOOD", "Options", "Outcome", "Result", "Task", "UsageError", "push", "read", "take_back"]
+__all__ = ["GOOD", "Options", "Outcome", "Result", "Task", "push", "read", "take_back"]
