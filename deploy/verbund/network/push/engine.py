@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from verbund.network.push.ways import Way
     from verbund.network.structured import Management, PlatformName
 
-_SAVE_FAILED = re.compile(r"\b(?:fail(?:ed|ure)?|not (?:have )?enough|no space|full|cannot|unable|error|denied)\b", re.IGNORECASE)
+_SAVE_FAILED = re.compile(
+    r"\b(?:fail(?:ed|ure)?|not (?:have )?enough|no space|full|cannot|unable|error|denied)\b", re.IGNORECASE
+)
 _RETRY_SECONDS = 5.0
 _BOOT_SECONDS = 600.0
 """How long a switch may take from its restart until it answers; large ones with PoE take five minutes."""
@@ -189,9 +191,9 @@ class _Work:
 
     def run(self) -> Result:
         task = self.task
-        if (journal := self.store.journal(task.name)) and not self.options.dry_run:
-            if result := self._go_on(journal):
-                return result
+        journal = None if self.options.dry_run else self.store.journal(task.name)
+        if journal and (result := self._go_on(journal)):
+            return result
         with Terminal(task.login) as terminal:
             before = terminal.running()
             self.store.backup(task.site, task.name, before)
@@ -215,7 +217,7 @@ class _Work:
                         "lose them\n    hint: save or drop them at the device, or use --save-first",
                     )
                 self._save(terminal)
-            return self._change(terminal, plan, lines, before, way)
+            return self._change(terminal, lines, before, way)
 
     def _way(self, before: str) -> Way:
         platform = self.task.platform
@@ -245,7 +247,7 @@ class _Work:
     def _unsaved(self, terminal: Terminal, running: str) -> bool:
         return not diff.rollback(self.task.platform, terminal.saved(), running).empty
 
-    def _change(self, terminal: Terminal, plan: diff.Plan, lines: list[str], before: str, way: Way) -> Result:
+    def _change(self, terminal: Terminal, lines: list[str], before: str, way: Way) -> Result:
         task = self.task
         self.store.keep_before(task.name, before)
         self._note("arming", way)
@@ -270,9 +272,9 @@ class _Work:
             return self._back(before, way, str(error))
         self._note("pushed", way)
         terminal.close()
-        return self._prove(before, way, len(plan.commands))
+        return self._prove(before, way)
 
-    def _prove(self, before: str, way: Way, commands: int) -> Result:
+    def _prove(self, before: str, way: Way) -> Result:
         """Over a new connection: nothing differs any more, then confirm and save."""
         task = self.task
         self.say("reading again over a new connection")
@@ -348,7 +350,7 @@ class _Work:
             try:
                 if self._is_back(before, way):
                     self.store.settle(task.name)
-                    return Result(Outcome.TAKEN_BACK, f"{why}\n{trouble}\nits own timer brought back what it ran before")
+                    return Result(Outcome.TAKEN_BACK, f"{why}\n{trouble}\nits own timer brought back what ran before")
             except VerbundError as error:
                 trouble = str(error)
             stop = self.options.pause(30.0)

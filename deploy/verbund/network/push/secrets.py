@@ -27,7 +27,7 @@ class Secrets:
 
     Args:
         file: YAML, names and their secrets; plain and readable only by its owner, or encrypted by ansible-vault.
-        environment: default that of the process; ``switch/erkrath/notfall`` is ``VERBUND_SECRET_SWITCH_ERKRATH_NOTFALL``.
+        environment: default that of the process; ``switch/a/b`` is ``VERBUND_SECRET_SWITCH_A_B``.
 
     Raises:
         UsageError: the file cannot be read, or others may read it.
@@ -71,12 +71,13 @@ def _read(file: Path) -> dict[str, str]:
         try:
             opened = subprocess.run(["ansible-vault", "view", str(file)], check=False, capture_output=True)
         except OSError as error:
-            raise UsageError(f"ansible-vault cannot be started: {error.strerror}", "it comes with ansible-core") from None
+            why = f"ansible-vault cannot be started: {error.strerror}"
+            raise UsageError(why, "it comes with ansible-core") from None
         if opened.returncode:
             raise UsageError(f"{file}: ansible-vault cannot open it", "set ANSIBLE_VAULT_PASSWORD_FILE")
         content = opened.stdout
     elif mode & 0o077:
-        raise UsageError(f"{file}: others may read these secrets", f"chmod 600 {file}, or encrypt it with ansible-vault")
+        raise UsageError(f"{file}: others may read these secrets", f"chmod 600 {file}, or use ansible-vault encrypt")
     try:
         document: Any = yaml.safe_load(content)
     except yaml.YAMLError:

@@ -138,7 +138,8 @@ class Store:
         except FileNotFoundError:
             return None
         except ValidationError as error:
-            raise VerbundError(f"{path} is damaged: {error}", "compare the switch with net diff, then delete it") from None
+            hint = "compare the switch with verbund net diff, then delete the file"
+            raise VerbundError(f"{path} is damaged: {error}", hint) from None
 
     def settle(self, name: str) -> None:
         """The push has ended."""

@@ -20,6 +20,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import paramiko
+from netmiko import ConnectHandler
+from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException
+
 from verbund.errors import UnreachableError, UsageError, VerbundError
 from verbund.network.platforms import PLATFORMS
 from verbund.network.redact import mask
@@ -53,7 +57,8 @@ _NEXT_LINE = re.compile(r"\x1bE|\r\n|\r(?!\n)")
 _PAGER = re.compile(r"\s*-{2,4} ?more ?-{2,4}[^\n]*\Z", re.IGNORECASE)
 _PAGED = re.compile(r"[ ]*-{2,4} ?more ?-{2,4}(?:, next page: [^\n\x08]*)?[ ]*(?:\x08+ *\x08*)?", re.IGNORECASE)
 _QUESTION = re.compile(
-    r"[^\n]*(?:[\[(](?:y/n|yes/no|confirm)[^\])\n]*[\])]|press any key[^\n]*|password:|user ?name:|filename \[[^\]\n]*\]\?)[ ?:]*\Z",
+    r"[^\n]*(?:[\[(](?:y/n|yes/no|confirm)[^\])\n]*[\])]|press any key[^\n]*|password:|user ?name:"
+    r"|filename \[[^\]\n]*\]\?)[ ?:]*\Z",
     re.IGNORECASE,
 )
 # Log messages of the device that break into the output: "*Mar  1 00:00:00.0: %LINK-3-UPDOWN: ...", "%Jan 1 ... %10..".
@@ -72,6 +77,8 @@ _REFUSED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _ADVICE = re.compile(r"^%\s?warning", re.IGNORECASE)
+_SHORTEST = 3
+"""Lines that any running configuration has."""
 _QUIET = 0.4
 """Seconds without a byte after which a prompt counts although the echo was not seen."""
 
@@ -211,18 +218,19 @@ class Terminal:
     # -- what is done at a terminal --
 
     def running(self) -> str:
-        """The running configuration, complete and unchanged."""
-        return self._configuration(self.platform.show)
+        """The running configuration, complete and unchanged.
+
+        Raises:
+            RefusedError: what comes is none.
+        """
+        text = self.type(self.platform.show)
+        if len(text.splitlines()) < _SHORTEST:
+            raise RefusedError(self.platform.show, clean(mask(text.strip()), 200) or "nothing")
+        return text
 
     def saved(self) -> str:
-        """The configuration that the next start would bring."""
-        return self._configuration(_SHOW_SAVED[self.login.platform])
-
-    def _configuration(self, command: str) -> str:
-        text = self.type(command, seconds=max(self.login.seconds, 60.0) if self.login.seconds >= 30 else None)
-        if len(text.strip().splitlines()) < 3:
-            raise RefusedError(command, text.strip() or "(no output)")
-        return text
+        """The configuration that the next start would bring; nearly nothing where none was ever saved."""
+        return self.type(_SHOW_SAVED[self.login.platform])
 
     def configure(self) -> None:
         """Enter the configuration mode, unless it is already entered."""
@@ -237,7 +245,7 @@ class Terminal:
         return self.at.startswith("[") if self.login.platform == "hpe_comware" else "(" in self.at
 
     def leave(self) -> None:
-        """Leave the configuration mode from wherever one is: a next session of lines must not begin inside a section."""
+        """Leave the configuration mode from wherever one is: no line shall end up in a section left open."""
         if self.configuring:
             self.order(_CONFIGURE.get(self.login.platform, ("", "end"))[1])
 
@@ -304,14 +312,18 @@ class Terminal:
                 self._send(" ")
             elif (question := _QUESTION.search(tail)) and _echoed(raw, last):
                 seen = len(raw)
-                reply = next((text for pattern, text in answers if re.search(pattern, question[0], re.I)), None)
+                reply = next(
+                    (text for pattern, text in answers if re.search(pattern, question[0], re.IGNORECASE)), None
+                )
                 if reply is None:
                     asked = asked or question[0].strip()
                     reply = "n" if self.login.platform == "aruba_aoss" else "n\n"
                 self._send(reply.replace("\n", self._enter))
             if now > end:
                 about = f", last: '{clean(mask(tail.strip().rsplit(chr(10), 1)[-1]), 80)}'" if tail.strip() else ""
-                raise SessionLostError(f"the prompt did not return within {seconds:g} s after '{shown(line)}'{about}")
+                raise SessionLostError(
+                    f"the prompt did not return within {seconds:g} s after '{shown(line) or 'the login'}'{about}"
+                )
             try:
                 self._channel.settimeout(min(0.2, max(0.01, end - now)))
                 data: bytes = self._channel.recv(65535)
@@ -363,12 +375,8 @@ def _connect(login: Login) -> Any:
     if not login.host_keys:
         raise UsageError(
             f"no host key of {login.name} is pinned",
-            "read it at the console or with ssh-keyscan over a way you trust, and write it to host_keys: in the site file",
+            "read it at the console, or with ssh-keyscan over a way you trust, and write it to host_keys: of the switch",
         )
-    import paramiko
-    from netmiko import ConnectHandler
-    from netmiko.exceptions import NetmikoBaseException
-
     # Their debug output holds what is typed, and so secrets.
     for name in ("netmiko", "paramiko"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -403,9 +411,6 @@ def _connect(login: Login) -> Any:
 
 def _why(login: Login, error: BaseException) -> tuple[str, str]:
     """Why nobody could log in, and what to do."""
-    import paramiko
-    from netmiko.exceptions import NetmikoAuthenticationException
-
     chain: list[BaseException] = []
     at: BaseException | None = error
     while at is not None and len(chain) < 10:
