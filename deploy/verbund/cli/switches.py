@@ -232,12 +232,13 @@ def push(
 
       verbund net push --limit grundschule
     """
+    chosen: dict[str, bool | int] = {
+        "dry_run": dry_run, "force": force, "minutes": minutes, "save_first": save_first,
+        "rewrite_secrets": rewrite_secrets,
+    }  # fmt: skip
     _campaign(
-        "push", limit, everything, resume, secrets, user, timeout, workers, per_site,
-        {
-            "dry_run": dry_run, "force": force, "minutes": minutes, "save_first": save_first,
-            "rewrite_secrets": rewrite_secrets,
-        },
+        "push", chosen, limit=limit, everything=everything, resume=resume, secrets=secrets, user=user, timeout=timeout,
+        workers=workers, per_site=per_site,
     )  # fmt: skip
 
 
@@ -261,14 +262,19 @@ def rollback(
     For example:
       verbund net rollback --limit ggs-sw1
     """
+    chosen: dict[str, bool | int] = {
+        "dry_run": dry_run, "force": force, "minutes": minutes, "save_first": save_first
+    }  # fmt: skip
     _campaign(
-        "rollback", limit, everything, resume, secrets, user, timeout, workers, per_site,
-        {"dry_run": dry_run, "force": force, "minutes": minutes, "save_first": save_first},
+        "rollback", chosen, limit=limit, everything=everything, resume=resume, secrets=secrets, user=user,
+        timeout=timeout, workers=workers, per_site=per_site,
     )  # fmt: skip
 
 
 def _campaign(
     action: str,
+    chosen: dict[str, bool | int],
+    *,
     limit: str | None,
     everything: bool,
     resume: str | None,
@@ -277,9 +283,8 @@ def _campaign(
     timeout: float,
     workers: int,
     per_site: int,
-    chosen: dict[str, bool | int],
 ) -> None:
-    from verbund.errors import ExitCode, Interrupted, UsageError
+    from verbund.errors import Interrupted, UsageError
     from verbund.network.push import engine
     from verbund.network.push.campaign import Campaign, Runs
     from verbund.network.push.endpoints import lab

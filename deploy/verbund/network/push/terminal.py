@@ -375,7 +375,7 @@ def _connect(login: Login) -> Any:
     if not login.host_keys:
         raise UsageError(
             f"no host key of {login.name} is pinned",
-            "read it at the console, or with ssh-keyscan over a way you trust, and write it to host_keys: of the switch",
+            "read it at the console, or by ssh-keyscan over a way you trust, and write it to host_keys: of the switch",
         )
     # Their debug output holds what is typed, and so secrets.
     for name in ("netmiko", "paramiko"):
