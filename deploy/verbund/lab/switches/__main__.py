@@ -13,12 +13,12 @@ import contextlib
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from verbund.files import write_atomically
 from verbund.lab.switches import PLATFORMS, Device, Faults, Switch
+from verbund.network import structured
 
 
 async def _run(switches: list[Switch], endpoints: Path | None) -> None:
@@ -44,12 +44,12 @@ def _rendered(folder: Path, faults: Faults) -> list[Switch]:
     """One switch from its box for each structured configuration of a directory whose platform there is."""
     switches = []
     for file in sorted(folder.glob("*.yml")):
-        config: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-        if config["platform"] in PLATFORMS:
-            names = [port["name"] for port in config["ports"]]
-            if config["platform"] == "lancom_sx":  # it writes and reads the number apart
+        config = structured.parse(yaml.safe_load(file.read_text(encoding="utf-8")))
+        if config.platform in PLATFORMS:
+            names = [port.name for port in config.ports]
+            if config.platform == "lancom_sx":  # it writes and reads the number apart
                 names = [re.sub(r"(?<=[a-z])(?=[0-9]+/)", " ", name) for name in names]
-            switches.append(Switch(Device(config["platform"], config["name"], ports=names, faults=faults)))
+            switches.append(Switch(Device(config.platform, config.name, ports=names, faults=faults)))
     if not switches:
         raise ValueError(f"{folder}: holds no configuration that 'verbund net render --out' wrote")
     return switches
