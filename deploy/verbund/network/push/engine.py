@@ -330,11 +330,8 @@ class _Work:
                     self.store.settle(task.name)
                     return Result(Outcome.TAKEN_BACK, f"{why}\nit runs again what it ran before")
                 trouble = "the inverse commands did not bring everything back"
-            except (RefusedError, SessionLostError) as error:
+            except (RefusedError, SessionLostError, UnreachableError) as error:
                 trouble = str(error)
-            except UnreachableError as error:
-                trouble = str(error)
-                break
             if self.options.pause(_RETRY_SECONDS):
                 break
         if not way.timed:
