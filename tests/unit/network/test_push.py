@@ -114,13 +114,13 @@ def test_who_would_lock_himself_out_is_stopped_or_brought_back_by_the_timer(plat
         assert it.push().outcome is Outcome.CHANGED
 
 
-def test_old_ios_without_archive_comes_back_by_a_restart(tmp_path: Path) -> None:
-    with yard("cisco_ios", tmp_path, archive=False) as it:
+def test_old_ios_without_revert_timer_comes_back_by_a_restart(tmp_path: Path) -> None:
+    with yard("cisco_ios", tmp_path, Faults(refuse="revert timer"), archive=False) as it:
         it.seconds = 0.3
         start = it.device.running_config()
         result = it.push(lost, force=True)
         assert result.outcome is Outcome.TAKEN_BACK, result.detail
-        assert any("archive" in remark for remark in result.remarks)
+        assert any("revert-timer" in remark for remark in result.remarks)
         assert it.device.running_config() == start
         it.farm.call(lambda: it.device.configure(["interface GigabitEthernet1/0/5", "description Probe", "exit"]))
         result = it.push()
@@ -128,6 +128,18 @@ def test_old_ios_without_archive_comes_back_by_a_restart(tmp_path: Path) -> None
         assert it.push(save_first=True).outcome is Outcome.CHANGED
         it.farm.advance(it.clock, 7200)
         assert it.push().outcome is Outcome.SAME
+
+
+def test_ios_without_archive_gets_one_for_the_timer_and_loses_it_on_the_way_back(tmp_path: Path) -> None:
+    with yard("cisco_ios", tmp_path, Faults(refuse="werkstatt"), archive=False) as it:
+        start = it.device.running_config()
+        result = it.push()
+        assert result.outcome is Outcome.TAKEN_BACK, result.detail
+        assert it.device.running_config() == start
+        it.device.faults.refuse = None
+        assert it.push().outcome is Outcome.CHANGED
+        assert "archive" in it.device.running_config()
+        assert not it.device.unsaved
 
 
 def test_another_host_key_gets_no_password(tmp_path: Path) -> None:

@@ -203,64 +203,72 @@ class _Work:
             self.remarks += [f"not managed, left alone: {self.secrets.scrub(line)}" for line in plan.foreign]
             if plan.empty:
                 return Result(Outcome.SAME)
-            way = self._way(before)
-            if refused := self._lint(plan, before, terminal.controller, way):
+            if refused := self._lint(plan, before, terminal.controller):
                 return refused
             lines = plan.lines(self.secrets)
             if self.options.dry_run:
                 return Result(Outcome.DIFFERS)
+            self.store.keep_before(task.name, before)
+            armed = self._arm(terminal, before)
+            return armed if isinstance(armed, Result) else self._change(terminal, lines, before, armed)
+
+    def _lint(self, plan: diff.Plan, before: str, controller: str | None) -> Result | None:
+        found = linter.lint(plan, before, self.task.management, controller=controller)
+        if not found:
+            return None
+        timed = ways.choices(self.task.platform)[0] != "none"
+        listed = "\n".join(f"    {finding}" for finding in found[:5])
+        if len(found) > 5:
+            listed += f"\n    and {len(found) - 5} more"
+        if self.options.force and timed:
+            self.remarks.append(f"pushed although the plan linter refuses it:\n{listed}")
+            return None
+        hint = (
+            "change the site file in two steps: first build the new way, then take the old one away"
+            if timed
+            else "this device has no timer that brings it back, so --force does not hold here"
+        )
+        return Result(Outcome.REFUSED, f"the plan linter refuses:\n{listed}\n    hint: {hint}")
+
+    def _arm(self, terminal: Terminal, before: str) -> Way | Result:
+        """Arm the best way back that the device has, or say why nothing was begun."""
+        task = self.task
+        trouble = ""
+        for kind in ways.choices(task.platform):
+            way = ways.Way(kind, self.options.minutes)
             if way.restarts and self._unsaved(terminal, before):
                 if not self.options.save_first:
+                    self.store.settle(task.name)
                     return Result(
                         Outcome.REFUSED,
                         "it runs changes that nobody saved; the only way back of this device is a restart, which would "
                         "lose them\n    hint: save or drop them at the device, or use --save-first",
                     )
                 self._save(terminal)
-            return self._change(terminal, lines, before, way)
-
-    def _way(self, before: str) -> Way:
-        platform = self.task.platform
-        kind = ways.expected(platform)
-        if platform == "cisco_ios" and ways.restarts_without_archive(platform, before):
-            kind = "reload-timer"
-            self.remarks.append("has no 'archive' with a 'path': a change is taken back by a restart instead")
-        return ways.Way(kind, self.options.minutes)
-
-    def _lint(self, plan: diff.Plan, before: str, controller: str | None, way: Way) -> Result | None:
-        found = linter.lint(plan, before, self.task.management, controller=controller)
-        if not found:
-            return None
-        listed = "\n".join(f"    {finding}" for finding in found[:5])
-        if len(found) > 5:
-            listed += f"\n    and {len(found) - 5} more"
-        if self.options.force and way.timed:
-            self.remarks.append(f"pushed although the plan linter refuses it:\n{listed}")
-            return None
-        hint = (
-            "change the site file in two steps: first build the new way, then take the old one away"
-            if way.timed
-            else "this device has no timer that brings it back, so --force does not hold here"
-        )
-        return Result(Outcome.REFUSED, f"the plan linter refuses:\n{listed}\n    hint: {hint}")
+            self.say(f"arming {way.kind}, {way.minutes} minutes" if way.timed else "no timer: nothing is saved yet")
+            self._note("arming", way)
+            try:
+                ways.prepare(terminal, way, before)
+                ways.arm(terminal, way)
+            except RefusedError as error:
+                trouble = str(error)
+                terminal.leave()
+                ways.tidy(terminal, before)
+                self.remarks.append(f"has no {way.kind}: {error.answer}")
+            except ways.PendingError as error:
+                self.store.settle(task.name)
+                return Result(Outcome.FAILED, f"nothing was changed: {error}")
+            except SessionLostError as error:
+                return self._back(before, way, str(error))
+            else:
+                return way
+        self.store.settle(task.name)
+        return Result(Outcome.FAILED, f"nothing was changed, for there would be no way back: {trouble}")
 
     def _unsaved(self, terminal: Terminal, running: str) -> bool:
         return not diff.rollback(self.task.platform, terminal.saved(), running).empty
 
     def _change(self, terminal: Terminal, lines: list[str], before: str, way: Way) -> Result:
-        task = self.task
-        self.store.keep_before(task.name, before)
-        self._note("arming", way)
-        try:
-            self.say(f"arming {way.kind}, {way.minutes} minutes" if way.timed else "no timer: nothing is saved yet")
-            ways.arm(terminal, way)
-        except (ways.PendingError, RefusedError) as error:
-            with suppress(VerbundError):
-                terminal.leave()
-            self.store.settle(task.name)
-            return Result(Outcome.FAILED, f"nothing was changed: {error}")
-        except SessionLostError as error:
-            return self._back(before, way, str(error))
         self.say(f"{len(lines)} lines")
         try:
             terminal.configure()
@@ -378,6 +386,7 @@ class _Work:
             if not diff.rollback(self.task.platform, before, terminal.running()).empty:
                 return False
             ways.disarm(terminal, way)
+            ways.tidy(terminal, before)
             return True
 
     # -- after somebody pulled the plug of the controller ----------------------------------------------------------

@@ -12,7 +12,8 @@ hpe_comware    configuration commit delay            computed inverse           
 lancom_sx      nothing: what is saved comes back     computed inverse                      nothing
 =============  ====================================  ====================================  ==========================
 
-(*) without ``archive`` in its configuration, or of a version that knows no revert timer.
+(*) versions that know no revert timer. The timer needs an ``archive``; where there is none, one is made, and taken away
+again when the change is taken back.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ Kind = Literal["revert-timer", "checkpoint", "reload-timer", "commit-delay", "no
 
 CHECKPOINT = "verbund-before"
 """The named checkpoint of AOS-CX to which a change is taken back without waiting for the timer."""
+ARCHIVE = "flash:verbund"
+"""Where IOS keeps the copy to which it reverts."""
 _PENDING = re.compile(r"already (?:pending|in progress)", re.IGNORECASE)
 _NO_REVERT = re.compile(r"archive feature is not configured|invalid input|incomplete command", re.IGNORECASE)
 _RELOAD_ANSWERS = ((r"save\? \[yes/no\]", "no\n"), (r"\[confirm\]", "\n"), (r"\[y/n\]|\(y/n\)", "y"))
@@ -64,27 +67,49 @@ class Way:
         return self.kind == "reload-timer"
 
 
-def expected(platform: PlatformName) -> Kind:
-    """What a platform has when its configuration allows it."""
-    kinds: dict[str, Kind] = {
-        "cisco_ios": "revert-timer",
-        "aruba_aoscx": "checkpoint",
-        "aruba_aoss": "reload-timer",
-        "hpe_comware": "commit-delay",
+def choices(platform: PlatformName) -> tuple[Kind, ...]:
+    """The mechanisms of a platform, the best first."""
+    kinds: dict[str, tuple[Kind, ...]] = {
+        "cisco_ios": ("revert-timer", "reload-timer"),
+        "aruba_aoscx": ("checkpoint",),
+        "aruba_aoss": ("reload-timer",),
+        "hpe_comware": ("commit-delay",),
     }
-    return kinds.get(platform, "none")
+    return kinds.get(platform, ("none",))
 
 
-def restarts_without_archive(platform: PlatformName, running: str) -> bool:
-    """Whether the way back is a restart, so that only what is saved would come back.
+def _archived(running: str) -> bool:
+    return re.search(r"^archive\n(?: .*\n)*? path ", running, re.MULTILINE) is not None
+
+
+def prepare(terminal: Terminal, way: Way, before: str) -> None:
+    """Make what the mechanism needs: a revert timer an archive.
 
     Args:
-        platform: of the device.
-        running: its running configuration.
+        terminal: of the device.
+        way: what will be armed.
+        before: what it runs.
     """
-    if platform == "cisco_ios":
-        return not re.search(r"^archive\n(?: .*\n)*? path ", running, re.MULTILINE)
-    return platform == "aruba_aoss"
+    if way.kind == "revert-timer" and not _archived(before):
+        terminal.configure()
+        for line in ("archive", f"path {ARCHIVE}"):
+            terminal.order(line)
+        terminal.leave()
+
+
+def tidy(terminal: Terminal, before: str) -> None:
+    """Take away what `prepare` made, once what ran before runs again.
+
+    Args:
+        terminal: of the device.
+        before: what it ran before.
+    """
+    if terminal.login.platform == "cisco_ios" and not _archived(before) and _archived(terminal.running()):
+        terminal.configure()
+        terminal.order("archive" if re.search(r"^archive$", before, re.MULTILINE) else "no archive")
+        if terminal.at.endswith("(config-archive)#"):
+            terminal.order("no path")
+        terminal.leave()
 
 
 def arm(terminal: Terminal, way: Way) -> None:
