@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,6 +92,8 @@ class Yard:
         return engine.Task(login, "erkrath/ggs", render.render(config, ROOT).text, config.management)
 
     def pause(self, seconds: float) -> bool:
+        """Time passes for the switch, and a moment for the sockets."""
+        time.sleep(0.05)
         self.farm.advance(self.clock, seconds)
         return False
 

@@ -310,3 +310,47 @@ def test_back_to_before_the_last_push(platform: str, tmp_path: Path) -> None:
         assert result.outcome is Outcome.CHANGED, result.detail
         assert it.device.running_config() == start
         assert not it.device.unsaved
+
+
+@pytest.mark.parametrize("platform", sample.CLI)
+def test_what_is_confirmed_is_not_taken_back_when_the_session_breaks_while_saving(
+    platform: str, tmp_path: Path
+) -> None:
+    with yard(platform, tmp_path) as it:
+        it.seconds = 0.4
+        it.steps = Breaking(it)  # type: ignore[assignment]
+        result = it.push()
+        assert result.outcome is Outcome.NOT_SAVED, result.detail
+        it.device.faults.drop_after_lines = None
+        it.steps = []
+        it.farm.advance(it.clock, 7200)
+        assert it.push().outcome is Outcome.CHANGED
+        assert not it.device.unsaved
+        assert it.push().outcome is Outcome.SAME
+
+
+class Breaking(list[str]):
+    """Breaks the session at the next line when the engine says that it saves."""
+
+    def __init__(self, it: Yard) -> None:
+        super().__init__()
+        self.it = it
+
+    def append(self, step: str) -> None:
+        if step == "saving":
+            self.it.device.faults.drop_after_lines = 0
+
+
+def test_a_switch_that_lets_one_in_at_a_time(tmp_path: Path) -> None:
+    with yard("cisco_ios", tmp_path, Faults(vty_limit=1)) as it:
+        assert it.push().outcome is Outcome.CHANGED
+
+
+def test_a_login_without_privileges(tmp_path: Path) -> None:
+    with yard("cisco_ios", tmp_path) as it:
+        it.device.privileged, it.device.enable_password = False, "admin"
+        assert it.push().outcome is Outcome.CHANGED
+        it.device.enable_password = "anders"
+        result = it.push(None)
+        assert result.outcome is Outcome.UNREACHABLE
+        assert "privileged" in result.detail

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _SAVE_FAILED = re.compile(
     r"\b(?:fail(?:ed|ure)?|not (?:have )?enough|no space|full|cannot|unable|error|denied)\b", re.IGNORECASE
 )
+_ATTEMPTS = 3
 _RETRY_SECONDS = 5.0
 _BOOT_SECONDS = 600.0
 """How long a switch may take from its restart until it answers; large ones with PoE take five minutes."""
@@ -286,17 +287,24 @@ class _Work:
         """Over a new connection: nothing differs any more, then confirm and save."""
         task = self.task
         self.say("reading again over a new connection")
-        try:
-            with Terminal(task.login) as terminal:
-                left = diff.plan(task.platform, terminal.running(), task.wanted)
-                if not left.empty:
+        why = ""
+        for _ in range(_ATTEMPTS):
+            try:
+                with Terminal(task.login) as terminal:
+                    left = diff.plan(task.platform, terminal.running(), task.wanted)
+                    if left.empty:
+                        ways.disarm(terminal, way)
+                        self._note("confirmed", way)
+                        return self._keep(terminal)
                     why = f"after the push it still differs:\n{self.secrets.scrub(_short(left.difference))}"
-                else:
-                    ways.disarm(terminal, way)
-                    self._note("confirmed", way)
-                    return self._keep(terminal)
-        except (RefusedError, SessionLostError, UnreachableError) as error:
-            why = f"it could not be confirmed over a new connection: {error}"
+                    break
+            except (RefusedError, SessionLostError) as error:
+                why = f"it could not be confirmed over a new connection: {error}"
+                break
+            except UnreachableError as error:  # it may take a moment until it has forgotten the session before
+                why = f"it could not be confirmed over a new connection: {error}"
+                if self.options.pause(_RETRY_SECONDS):
+                    break
         return self._back(before, way, why)
 
     def _keep(self, terminal: Terminal) -> Result:
@@ -310,8 +318,9 @@ class _Work:
             return Result(Outcome.NOT_SAVED, f"it runs the new configuration, but did not save it: {error}")
         if not diff.plan(task.platform, saved, task.wanted).empty:
             return Result(Outcome.NOT_SAVED, "it runs the new configuration, but its saved one is another")
-        self.store.backup(task.site, task.name, terminal.running())
         self.store.settle(task.name)
+        with suppress(VerbundError):  # it is done; a backup that fails now is made by the next command
+            self.store.backup(task.site, task.name, terminal.running())
         return Result(Outcome.CHANGED)
 
     def _save(self, terminal: Terminal) -> None:
@@ -332,7 +341,7 @@ class _Work:
         task = self.task
         self.say("going back")
         trouble = ""
-        for attempt in range(3):
+        for attempt in range(_ATTEMPTS):
             try:
                 if self._undo(before, way, first=attempt == 0):
                     self.store.settle(task.name)

@@ -79,6 +79,8 @@ _REFUSED = re.compile(
 _ADVICE = re.compile(r"^%\s?warning", re.IGNORECASE)
 _SHORTEST = 3
 """Lines that any running configuration has."""
+_LONG = 20
+"""How many times the longest silence an answer may take that goes on and on, as a large configuration does."""
 _QUIET = 0.4
 """Seconds without a byte after which a prompt counts although the echo was not seen."""
 
@@ -134,8 +136,8 @@ class Login:
         host_keys: the only keys that are accepted, as ``ssh-keyscan`` prints them without the name.
         legacy: algorithms of old devices are allowed.
         enable: password for the privileged mode; default the login's.
-        seconds: the longest time without an answer.
-        save_seconds: the longest time that saving may take.
+        seconds: the longest silence before an answer or within it.
+        save_seconds: the longest silence while it saves.
     """
 
     name: str
@@ -255,7 +257,7 @@ class Terminal:
         Args:
             line: the line, with its secrets; one with line feeds (a banner) is answered once.
             answers: questions that are expected; any other is answered with no.
-            seconds: the longest time without the prompt.
+            seconds: the longest silence.
 
         Returns:
             What the device said.
@@ -277,7 +279,7 @@ class Terminal:
         Args:
             line: what is typed.
             answers: expected questions and their answers.
-            seconds: the longest time to wait.
+            seconds: the longest silence.
 
         Returns:
             The output without echo, prompt, pages and log messages, its lines ended by line feeds.
@@ -298,8 +300,8 @@ class Terminal:
 
     def _read(self, line: str, answers: Sequence[Answer], seconds: float) -> str:
         last = line.rsplit("\n", 1)[-1].strip()
-        end = time.monotonic() + seconds
         raw, seen, asked, heard = "", 0, "", time.monotonic()
+        last_moment = heard + _LONG * seconds
         while True:
             now = time.monotonic()
             tail = _plain(raw[max(seen, len(raw) - 700) :])
@@ -319,13 +321,13 @@ class Terminal:
                     asked = asked or question[0].strip()
                     reply = "n" if self.login.platform == "aruba_aoss" else "n\n"
                 self._send(reply.replace("\n", self._enter))
-            if now > end:
+            if now > min(heard + seconds, last_moment):
                 about = f", last: '{clean(mask(tail.strip().rsplit(chr(10), 1)[-1]), 80)}'" if tail.strip() else ""
                 raise SessionLostError(
                     f"the prompt did not return within {seconds:g} s after '{shown(line) or 'the login'}'{about}"
                 )
             try:
-                self._channel.settimeout(min(0.2, max(0.01, end - now)))
+                self._channel.settimeout(min(0.2, max(0.01, heard + seconds - now)))
                 data: bytes = self._channel.recv(65535)
             except (TimeoutError, socket.timeout):  # noqa: UP041 - paramiko raises the older name
                 continue
