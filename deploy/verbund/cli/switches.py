@@ -176,12 +176,16 @@ class Selection:
 class Lines:
     """Progress as lines that also read well in a log file."""
 
-    def __init__(self, *, differences: bool) -> None:
+    def __init__(self) -> None:
         self._start = time.monotonic()
-        self._differences = differences
+        self._shown: set[str] = set()
 
     def step(self, name: str, text: str) -> None:
         """Something is being done at a switch."""
+        from verbund.network.push.engine import CHANGES
+
+        if text.startswith(CHANGES):
+            self._shown.add(name)
         self._line(f"{name}: {text}" if name else text)
 
     def done(self, name: str, result: Result, number: int, total: int) -> None:
@@ -190,7 +194,7 @@ class Lines:
 
         for remark in result.remarks:
             errors.print(safe(f"{name}: {remark}"), markup=False, soft_wrap=True)
-        if self._differences and result.difference:
+        if result.difference and name not in self._shown:
             output.print(safe(result.difference.rstrip("\n")), markup=False, soft_wrap=True)
         lines = f", {result.commands} commands" if result.commands else ""
         self._line(f"{name} ({number}/{total}): {result.outcome.value}{lines}")
@@ -307,7 +311,7 @@ def _campaign(
     selection = Selection(limit, everything, secrets, user, timeout)
     if run is None:
         run = runs.new(action, selection.places())
-    lines = Lines(differences=True)
+    lines = Lines()
     work = engine.push if action == "push" else engine.take_back
 
     def one(task: Task, say: Callable[[str], None]) -> Result:
@@ -441,9 +445,7 @@ def _look(
 
     places = [Place(place.name, place.site, 0) for place in selection.places()]
     run = Runs(selection.store.directory / "runs").new(action, places)
-    campaign = Campaign(
-        run, None, selection.task, careful, Lines(differences=True), workers=workers, per_site=per_site, go_on=True
-    )
+    campaign = Campaign(run, None, selection.task, careful, Lines(), workers=workers, per_site=per_site, go_on=True)
     return campaign.go()
 
 

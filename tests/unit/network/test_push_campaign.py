@@ -132,6 +132,7 @@ def test_there_are_no_other_runs(tmp_path: Path) -> None:
 def test_secrets_come_from_environment_or_a_private_file(tmp_path: Path) -> None:
     file = tmp_path / "secrets.yml"
     file.write_text("switch/a/notfall: 'geheim-1'\n")
+    file.chmod(0o644)
     with pytest.raises(UsageError, match="others may read"):
         Secrets(file)
     file.chmod(0o600)
@@ -140,6 +141,19 @@ def test_secrets_come_from_environment_or_a_private_file(tmp_path: Path) -> None
     assert secrets.scrub("x geheim-1 y geheim-2") == "x <secret> y <secret>"
     with pytest.raises(UsageError, match="VERBUND_SECRET_SNMP_A_AUTH"):
         secrets("snmp/a-auth")
+
+
+def test_an_encrypted_file_of_secrets_may_be_read_by_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, file = tmp_path / "key", tmp_path / "secrets.yml"
+    key.write_text("schluessel\n")
+    file.write_text("radius/a: 'geheim-3'\n")
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(key))
+    subprocess.run(["ansible-vault", "encrypt", str(file)], check=True, capture_output=True)
+    file.chmod(0o644)
+    assert Secrets(file, {})("radius/a") == "geheim-3"
+    key.write_text("anderer\n")
+    with pytest.raises(UsageError, match="cannot open it"):
+        Secrets(file)
 
 
 def test_a_test_switch_is_never_somewhere_else(tmp_path: Path) -> None:
@@ -154,6 +168,7 @@ def test_a_test_switch_is_never_somewhere_else(tmp_path: Path) -> None:
 
 
 SITE = "erkrath/rathaus"
+SWITCHES = "rhe-sw1,rhe-sw6"
 
 
 @pytest.fixture(scope="module")
@@ -195,19 +210,19 @@ def net(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
 
 
 def test_a_site_from_its_boxes(site: dict[str, str]) -> None:
-    assert net(site, "verify", "--limit", SITE).returncode == 1
-    result = net(site, "push", "--limit", SITE, "--dry-run")
+    assert net(site, "verify", "--limit", SWITCHES).returncode == 1
+    result = net(site, "push", "--limit", SWITCHES, "--dry-run")
     assert result.returncode == 0, result.stderr
     assert "differs" in result.stdout
-    result = net(site, "push", "--limit", SITE, "--save-first", "--minutes", "2")
+    result = net(site, "push", "--limit", SWITCHES, "--save-first", "--minutes", "2")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Geheim-12345678" not in result.stdout + result.stderr
-    result = net(site, "push", "--limit", SITE)
+    result = net(site, "push", "--limit", SWITCHES)
     assert result.returncode == 0
     assert "changed" not in result.stdout
-    result = net(site, "verify", "--limit", SITE)
+    result = net(site, "verify", "--limit", SWITCHES)
     assert result.returncode == 0, result.stdout + result.stderr
-    result = net(site, "backup", "--limit", SITE)
+    result = net(site, "backup", "--limit", SWITCHES)
     assert result.returncode == 0, result.stderr
     assert net(site, "push", "--resume", "last").returncode == 0
     elsewhere = net(site, "push", "--limit", "grundschule")

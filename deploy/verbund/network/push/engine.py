@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _SAVE_FAILED = re.compile(
     r"\b(?:fail(?:ed|ure)?|not (?:have )?enough|no space|full|cannot|unable|error|denied)\b", re.IGNORECASE
 )
+CHANGES = "changes:"
+"""How the step begins that shows what will be changed."""
 _ATTEMPTS = 3
 _RETRY_SECONDS = 5.0
 _BOOT_SECONDS = 600.0
@@ -209,6 +211,7 @@ class _Work:
             lines = plan.lines(self.secrets)
             if self.options.dry_run:
                 return Result(Outcome.DIFFERS)
+            self.say(f"{CHANGES}\n{self.secrets.scrub(plan.difference)}".rstrip("\n"))
             self.store.keep_before(task.name, before)
             armed = self._arm(terminal, before)
             return armed if isinstance(armed, Result) else self._change(terminal, lines, before, armed)
