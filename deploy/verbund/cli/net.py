@@ -200,17 +200,27 @@ def render(
 @net.command()
 def diff(
     switch: Annotated[str, typer.Argument(help="Its name, such as ggs-sw1.")],
-    running: Annotated[Path, typer.Option("--running", help="What the switch printed as its running configuration.")],
+    running: Annotated[
+        Path | None,
+        typer.Option(
+            "--running", help="What it printed as its running configuration; default: ask it, change nothing."
+        ),
+    ] = None,
     commands: Annotated[bool, typer.Option("--commands", help="Print the commands too.")] = False,
+    user: Annotated[str | None, typer.Option("--user", help="Log in as; password: secret login/USER.")] = None,
+    secrets: Annotated[Path | None, typer.Option("--secrets", help="File of secrets, for the login.")] = None,
 ) -> None:
-    """What differs between a switch and what it shall be, and whether the way there is safe. Nothing is contacted.
+    """What differs between a switch and what it shall be, and whether the way there is safe.
 
     The plan is played line by line: an order that would cut off the management, open a trunk or delete a VLAN in use
     is refused and the line named.
 
     For example:
+      verbund net diff ggs-sw1
+
       verbund net diff ggs-sw1 --running backup/ggs-sw1.cfg --commands
     """
+    from verbund.cli import switches
     from verbund.cli.console import errors, safe
     from verbund.errors import ExitCode, UsageError
     from verbund.network import diff as comparing
@@ -224,7 +234,11 @@ def diff(
         raise UsageError(f"'{switch}' is a site with {len(found)} switches", "name one switch")
     config = found[0]
     try:
-        text = running.read_text(encoding="utf-8", errors="replace")
+        text = (
+            running.read_text(encoding="utf-8", errors="replace")
+            if running is not None
+            else switches.running_of(config.name, user, secrets)
+        )
     except OSError as error:
         raise UsageError(
             f"{running} cannot be read: {error.strerror}", "name a file with the running configuration"
@@ -366,4 +380,7 @@ def _place(rule: Rule) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
+    from verbund.cli import switches
+
+    switches.register(net)
     app.add_typer(net, name="net")

@@ -656,7 +656,9 @@ class ArubaAosCx(Dialect):
     physical = r"interface [0-9]+/.*"
     numbered = r"access-list .* > ([0-9]+) permit (?!any any any)"
     hidden = (
-        r"^interface .* > (?:no shutdown|no routing|power-over-ethernet|exit)$",
+        r"^interface .* > (?:no routing|power-over-ethernet|exit)$",
+        # A port is up unless told otherwise, a port channel is down: there the line is one that matters.
+        r"^interface (?!lag ).* > no shutdown$",
         r"^interface .* > vlan access 1$",
         r"^spanning-tree mode mstp$|^spanning-tree priority 8$|^snmp-server (?:system|historical)",
         r"^aaa authentication login console local$",
@@ -687,6 +689,7 @@ class ArubaAosCx(Dialect):
         (r"^access-list .* > ([0-9]+) ", r"\1"),
     )
     removals = (
+        (r"^interface lag .* > no (shutdown)$", r"\1"),
         (r"^interface .* > (description|lacp mode|spanning-tree port-type|rate-limit \S+)\b.*", r"no \1"),
         (r"^interface .* > (aaa authentication port-access (?:client-limit|\S+-role))\b.*", r"no \1"),
         (r"^(user \S+|snmpv3 user \S+|logging \S+|radius-server host \S+)\b.*", r"no \1"),
@@ -705,6 +708,7 @@ class ArubaAosCx(Dialect):
         (r"^interface .* > vlan trunk allowed", LISTS, UNLIST),
         (r"^interface .* > vlan ", MODES, UNPORT),
         (r"^interface .* > lag ", MODES, REFERENCED),
+        (r"^interface lag .* > no shutdown", PORTS, SHUT),
         (r"^interface .* > shutdown", SHUT, OPEN),
         (r"^interface .* > aaa ", GUARDS, LISTS - 1),
         (r"^interface .* > (?:spanning-tree|rate-limit)", GUARDS, UNPORT),

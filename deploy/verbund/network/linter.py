@@ -221,8 +221,9 @@ def _cx(state: State, path: Path, line: str) -> None:
             if no:
                 state.addresses.pop(int(match[1]), None)
         elif match := re.fullmatch(r"interface (.+)", bare):
+            new = _name(match[1]) not in state.ports
             port = state.port(match[1])
-            if no:
+            if no or (new and match[1].startswith("lag ")):  # a port channel is down until told otherwise
                 port.up = False
         elif match := re.match(r"ip route 0\.0\.0\.0/0 (\S+)", bare):
             (state.gateways.discard if no else state.gateways.add)(match[1])

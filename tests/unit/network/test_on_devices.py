@@ -53,7 +53,7 @@ def watch(device: Device) -> None:
     device.address = device._own_address()
     device.check_reach()
     device.outages.clear()
-    assert device.manageable
+    assert device.manageable(), device.reach.why
 
 
 @pytest.mark.parametrize("platform", sample.CLI)

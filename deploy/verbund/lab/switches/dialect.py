@@ -70,7 +70,7 @@ class Hardware:
         return _index(self.ports)
 
 
-_NAME = re.compile(r"([A-Za-z-]*) ?([0-9][0-9/:]*)")
+_NAME = re.compile(r"((?:(?:[0-9]+(?:\.[0-9]+)?)?[A-Za-z-]+)?) ?([0-9][0-9/:]*)")
 
 
 @cache
@@ -81,6 +81,10 @@ def _index(ports: tuple[str, ...]) -> dict[str, str]:
 @cache
 def _stems(ports: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(match[1].lower() for name in ports if (match := _NAME.fullmatch(name))))
+
+
+_STEM = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?)?[A-Za-z-]+")
+"""The name of a kind of port, written apart from its number: ``10GigabitEthernet 1/1``."""
 
 
 # -- reading arguments -------------------------------------------------------------------------------------------------
@@ -178,7 +182,7 @@ def interface_reader(canonical: Callable[[str, str], str | None], stems: Sequenc
     def read(line: Line, index: int) -> tuple[Any, int] | None:
         word = line.words[index].text
         taken = 1
-        if word.isascii() and word.replace("-", "").isalpha() and index + 1 < len(line.words):
+        if _STEM.fullmatch(word) and index + 1 < len(line.words):
             word, taken = f"{word} {line.words[index + 1].text}", 2
         match = _NAME.fullmatch(word)
         if not match:
