@@ -19,6 +19,8 @@ from verbund.network.push import engine
 from verbund.network.push.engine import Outcome
 from verbund.network.push.secrets import Secrets
 
+pytestmark = pytest.mark.loopback
+
 
 @pytest.mark.parametrize("platform", sample.CLI)
 def test_there_verified_confirmed_saved_and_then_nothing_left_to_do(platform: str, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from verbund.network.push.campaign import Campaign, Place, Runs
 from verbund.network.push.engine import Outcome, Result
 from verbund.network.push.secrets import Secrets
 
+pytestmark = pytest.mark.loopback
+
 ROOT = Path(__file__).resolve().parents[3]
 PLACES = [
     *(Place(f"a-sw{number}", "t/a", hops) for number, hops in enumerate([1, 2, 2, 2, 3, 3], 1)),
