@@ -505,6 +505,7 @@ def test_targets_are_hosts_with_the_variables_they_are_given():
     assert (b.name, b.host_class, b.address, b.variables) == ("b", "server", "10.0.0.1", {"sshd_port": 1})
 
 
+@pytest.mark.loopback
 def test_the_same_checks_run_with_plain_pytest(tiny):
     passed, skipped = tiny.add('assert host.check_output("id -u") == "0"'), tiny.add("settings['sshd_port']; assert 0")
     tiny.add("pass", classes="[client]")

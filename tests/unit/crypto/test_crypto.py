@@ -154,6 +154,7 @@ def templated(tmp_path_factory):
     return directory
 
 
+@pytest.mark.loopback
 @pytest.mark.parametrize("role", ROLE_TEMPLATES)
 @pytest.mark.parametrize(("profile", "openssh"), ROLE_CASES)
 def test_ssh_settings_are_those_of_the_roles(guideline, templated, role, profile, openssh):

@@ -12,6 +12,8 @@ from verbund.errors import VerbundError
 from verbund.inventory.connection import Connections
 from verbund.inventory.variables import effective
 
+pytestmark = pytest.mark.loopback
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

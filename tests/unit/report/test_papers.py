@@ -251,6 +251,7 @@ def test_missing_templates_are_a_plain_error(tmp_path: Path) -> None:
         Papers(tmp_path, Places.read(ROOT))
 
 
+@pytest.mark.loopback
 def test_the_papers_are_written_as_html_and_pdf_and_always_the_same(sample: SimpleNamespace, tmp_path: Path) -> None:
     results = sample.results(1, 2)
     files = write_exports(results, tmp_path, ROOT, {Format.PAPERS})
