@@ -22,7 +22,7 @@ from verbund.network import diff, linter, render, structured
 ROOT = Path(__file__).resolve().parents[3]
 OPTIONAL = (21, 22, 30, 31, 32, 80, 200)
 SETTINGS = settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     phases=(Phase.generate,),
