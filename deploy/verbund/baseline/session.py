@@ -96,6 +96,8 @@ def command_line(target: Target, limits: Limits) -> list[str]:
         "BatchMode=yes",
         f"ConnectTimeout={max(1, int(limits.connect_seconds))}",
         "ControlMaster=no",
+        # Nor over a connection that somebody keeps open: its limits and groups are those of when it was opened.
+        "ControlPath=none",
         "ServerAliveInterval=15",
         "ServerAliveCountMax=3",
         "ForwardAgent=no",
