@@ -118,10 +118,6 @@ def _wild(address: str, wildcard: str) -> IPv4Network:
     return IPv4Network(f"{address}/{mask}")
 
 
-def _delete_vlan(state: State, number: int) -> None:
-    state.vlans.discard(number)
-
-
 # -- one reader per command line ---------------------------------------------------------------------------------------
 
 
@@ -131,8 +127,7 @@ def _ios(state: State, path: Path, line: str) -> None:
     bare = line.removeprefix("no ")
     if not path:
         if match := re.fullmatch(r"vlan ([0-9,-]+)", bare):
-            for number in _vlans(match[1]):
-                state.vlans.add(number) if not no else _delete_vlan(state, number)
+            (state.vlans.difference_update if no else state.vlans.update)(_vlans(match[1]))
         elif match := re.fullmatch(r"interface [Vv]lan ?([0-9]+)", bare):
             if no:
                 state.addresses.pop(int(match[1]), None)
@@ -215,8 +210,7 @@ def _cx(state: State, path: Path, line: str) -> None:
     bare = line.removeprefix("no ")
     if not path:
         if match := re.fullmatch(r"vlan ([0-9,-]+)", bare):
-            for number in _vlans(match[1]):
-                state.vlans.add(number) if not no else _delete_vlan(state, number)
+            (state.vlans.difference_update if no else state.vlans.update)(_vlans(match[1]))
         elif match := re.fullmatch(r"interface vlan ?([0-9]+)", bare):
             if no:
                 state.addresses.pop(int(match[1]), None)
@@ -289,7 +283,7 @@ def _aoss(state: State, path: Path, line: str) -> None:
     bare = line.removeprefix("no ")
     if not path:
         if match := re.fullmatch(r"vlan ([0-9]+)", bare):
-            state.vlans.add(int(match[1])) if not no else _delete_vlan(state, int(match[1]))
+            (state.vlans.discard if no else state.vlans.add)(int(match[1]))
         elif match := re.match(r"ip default-gateway(?: (\S+))?", bare):
             state.gateways = set() if no else {match[1]}
         elif match := re.fullmatch(r"ip ssh", bare):
@@ -342,8 +336,7 @@ def _comware(state: State, path: Path, line: str) -> None:
     bare = line.removeprefix("undo ")
     if not path:
         if match := re.fullmatch(r"vlan (?:batch )?([0-9].*)", bare):
-            for number in _vlans(match[1]):
-                state.vlans.add(number) if not no else _delete_vlan(state, number)
+            (state.vlans.difference_update if no else state.vlans.update)(_vlans(match[1]))
         elif match := re.fullmatch(r"interface Vlan-interface([0-9]+)", bare):
             if no:
                 state.addresses.pop(int(match[1]), None)

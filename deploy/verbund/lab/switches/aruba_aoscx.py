@@ -646,9 +646,7 @@ class ArubaAOSCX(Dialect):
 
     @override
     def implied(self, device: Device, kind: str) -> Iterable[str]:
-        if kind == "vlan":
-            return ("vlan 1",)
-        return (f"interface {name}" for name in device.hardware.ports) if kind == "interface" else ()
+        return ("vlan 1",) if kind == "vlan" else super().implied(device, kind)
 
     @override
     def section_order(self, device: Device, node: Node) -> Any:

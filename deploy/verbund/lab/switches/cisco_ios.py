@@ -655,10 +655,6 @@ class CiscoIOS(Dialect):
         yield "line vty 5 15"
 
     @override
-    def implied(self, device: Device, kind: str) -> Iterable[str]:
-        return (f"interface {name}" for name in device.hardware.ports) if kind == "interface" else ()
-
-    @override
     def section_order(self, device: Device, node: Node) -> Any:
         return (not node.header.startswith("interface Port-channel"), ranges.natural(node.header))
 

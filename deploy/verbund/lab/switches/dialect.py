@@ -317,9 +317,8 @@ class Dialect:
         return str(root.get("hostname", "name", self.default_hostname))
 
     def implied(self, device: Device, kind: str) -> Iterable[str]:
-        """Headers of sections that are always shown."""
-        del device, kind
-        return ()
+        """Headers of sections that are always shown: the ports, unless a dialect says more or otherwise."""
+        return (f"interface {name}" for name in device.hardware.ports) if kind == "interface" else ()
 
     def section_order(self, device: Device, node: Node) -> Any:
         """The sort key of a section among those of its kind."""

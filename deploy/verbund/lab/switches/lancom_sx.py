@@ -377,10 +377,6 @@ class LancomSX(Dialect):
             yield f"line vty {number}"
 
     @override
-    def implied(self, device: Device, kind: str) -> Iterable[str]:
-        return (f"interface {name}" for name in device.hardware.ports) if kind == "interface" else ()
-
-    @override
     def groups(self, device: Device, nodes: list[Node], kind: str) -> Iterator[tuple[str, Node]]:
         if kind == "vlan":
             # All VLANs in one line, then those with a name.
